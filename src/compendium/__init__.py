@@ -1,0 +1,3 @@
+"""Helpers of an executable survey of pain neuromodulation trials and their brain targets."""
+
+__version__ = "1.0.0"

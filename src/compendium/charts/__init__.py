@@ -1,0 +1,1 @@
+"""Charts: they draw tables that others computed."""

@@ -1,0 +1,1 @@
+"""Connectomes: read, prepare, map, test."""

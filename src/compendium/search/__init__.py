@@ -1,0 +1,1 @@
+"""From a search strategy to a frozen, verified snapshot of a registry."""
