@@ -1,0 +1,327 @@
+"""Group maps of several seeds, the networks cut from them, and how alike they are.
+
+A map is never compared with itself at its own seed: locations inside either seed of a pair are
+left out of that pair's similarity, because a seed correlates with itself whatever the brain does.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from compendium.errors import InputError
+
+RULES = ("bonferroni", "largest tenth", "continuous")
+BLOCK = 16_384  # locations handled at a time, so that 1,000 voxelwise maps fit in memory
+
+
+@dataclass(frozen=True)
+class MapSet:
+    """Group maps of K seeds over P locations of one connectome.
+
+    Attributes
+    ----------
+    seeds : DataFrame, K rows
+        ``seed`` (unique name), ``group`` (superficial, deep, control or null), ``role``,
+        ``tissue`` (cortical or subcortical), ``hemisphere`` (L, R or mid).
+    z : ndarray, shape (K, P), float64
+        Mean Fisher z over subjects; NaN where no subject has signal.
+    t : ndarray, shape (K, P), float64
+        One-sample t of Fisher z over subjects.
+    own : ndarray, shape (K, P), bool
+        True where a location belongs to the seed itself.
+    n_subjects : int
+        Subjects behind the maps.
+    """
+
+    seeds: pd.DataFrame
+    z: np.ndarray
+    t: np.ndarray
+    own: np.ndarray
+    n_subjects: int
+
+    def __post_init__(self) -> None:
+        shapes = {self.z.shape, self.t.shape, self.own.shape}
+        if len(shapes) != 1 or len(self.seeds) != len(self.z):
+            raise InputError(
+                f"{len(self.seeds)} seeds but maps of shapes {sorted(shapes)}",
+                remedy="give one row of z, t and own for each seed, in the same order",
+            )
+
+    def __len__(self) -> int:
+        return len(self.seeds)
+
+    def rows(self, **wanted: str) -> np.ndarray:
+        """Return the positions of the seeds whose columns have the wanted values.
+
+        Examples
+        --------
+        >>> seeds = pd.DataFrame({"seed": ["a", "b"], "group": ["deep", "superficial"]})
+        >>> blank = np.zeros((2, 3))
+        >>> MapSet(seeds, blank, blank, blank > 0, 5).rows(group="deep").tolist()
+        [0]
+        """
+        keep = np.ones(len(self), dtype=bool)
+        for column, value in wanted.items():
+            keep &= (self.seeds[column] == value).to_numpy()
+        return np.flatnonzero(keep)
+
+    def take(self, rows: np.ndarray) -> "MapSet":
+        """Return the maps at `rows`, in that order."""
+        return MapSet(
+            self.seeds.iloc[rows].reset_index(drop=True),
+            self.z[rows],
+            self.t[rows],
+            self.own[rows],
+            self.n_subjects,
+        )
+
+    def with_values(self, z: np.ndarray, t: np.ndarray | None = None) -> "MapSet":
+        """Return the same seeds with other values."""
+        return MapSet(self.seeds, z, self.t if t is None else t, self.own, self.n_subjects)
+
+
+def joined(first: MapSet, second: MapSet) -> MapSet:
+    """Stack two sets of maps of the same connectome.
+
+    Raises
+    ------
+    InputError
+        If the two do not share their locations or their number of subjects.
+    """
+    if first.z.shape[1] != second.z.shape[1] or first.n_subjects != second.n_subjects:
+        raise InputError(
+            f"maps of {first.z.shape[1]} locations and {first.n_subjects} subjects cannot be "
+            f"joined to maps of {second.z.shape[1]} locations and {second.n_subjects} subjects",
+            remedy="map both sets of seeds in the same connectome",
+        )
+    return MapSet(
+        pd.concat([first.seeds, second.seeds], ignore_index=True),
+        np.vstack([first.z, second.z]),
+        np.vstack([first.t, second.t]),
+        np.vstack([first.own, second.own]),
+        first.n_subjects,
+    )
+
+
+def bonferroni_t(n_subjects: int, n_tests: int, alpha: float = 0.05) -> float:
+    """Return the t above which a location passes a two-sided whole-brain Bonferroni test.
+
+    Parameters
+    ----------
+    n_subjects : int
+        Subjects behind the t; df is one less.
+    n_tests : int
+        Locations tested.
+    alpha : float
+        Family-wise error rate.
+
+    Examples
+    --------
+    >>> round(bonferroni_t(1000, 285_903), 2)
+    5.26
+    """
+    return float(stats.t.isf(alpha / (2 * n_tests), n_subjects - 1))
+
+
+def cut_networks(maps: MapSet, rule: str, share: float = 0.10) -> np.ndarray:
+    """Cut one positive network from each map.
+
+    Parameters
+    ----------
+    maps : MapSet
+        K maps over P locations.
+    rule : {"bonferroni", "largest tenth"}
+        ``bonferroni``: t above the two-sided whole-brain Bonferroni threshold for the locations
+        that have signal (the original group's rule, with this connectome's own threshold).
+        ``largest tenth``: the `share` of locations with the largest mean z outside the seed, so
+        that every network has the same size.
+    share : float
+        Used by ``largest tenth``.
+
+    Returns
+    -------
+    ndarray, shape (K, P), bool
+    """
+    known = np.isfinite(maps.z)
+    if rule == "bonferroni":
+        threshold = np.array([bonferroni_t(maps.n_subjects, int(k.sum())) for k in known])
+        with np.errstate(invalid="ignore"):
+            return (maps.t > threshold[:, None]) & known
+    if rule == "largest tenth":
+        usable = known & ~maps.own
+        network = np.zeros_like(usable)
+        for row, (values, mask) in enumerate(zip(maps.z, usable, strict=True)):
+            places = np.flatnonzero(mask)
+            size = max(1, round(share * len(places)))
+            # the order of equal values is the order of locations, on every machine
+            network[row, places[np.argsort(-values[places], kind="stable")[:size]]] = True
+        return network
+    raise InputError(f"no rule called {rule!r}", remedy=f"choose one of {', '.join(RULES[:2])}")
+
+
+def _blocks(n_locations: int) -> Iterator[slice]:
+    for start in range(0, n_locations, BLOCK):
+        yield slice(start, min(start + BLOCK, n_locations))
+
+
+def dice_matrix(network: np.ndarray, usable: np.ndarray) -> np.ndarray:
+    """Dice coefficient of every pair of networks over the locations usable in both.
+
+    Parameters
+    ----------
+    network : ndarray, shape (K, P), bool
+        Networks.
+    usable : ndarray, shape (K, P), bool
+        False inside a map's own seed and where it has no signal.
+
+    Returns
+    -------
+    ndarray, shape (K, K), float64
+        0 where both networks are empty: two maps that show nothing share nothing.
+    """
+    k = len(network)
+    both, size = np.zeros((k, k)), np.zeros((k, k))
+    for block in _blocks(network.shape[1]):
+        inside = (network[:, block] & usable[:, block]).astype(np.float32)
+        both += inside @ inside.T
+        size += inside @ usable[:, block].astype(np.float32).T
+    total = size + size.T
+    return np.divide(2 * both, total, out=np.zeros_like(both), where=total > 0)
+
+
+def rank_correlation_matrix(values: np.ndarray, usable: np.ndarray) -> np.ndarray:
+    """Rank correlation of every pair of maps over the locations usable in both.
+
+    Ranks are taken once over all usable locations of a map (so that 1,000 maps cost one matrix
+    product), then correlated over the locations usable in both maps of a pair.
+
+    Parameters
+    ----------
+    values : ndarray, shape (K, P), float64
+        Maps.
+    usable : ndarray, shape (K, P), bool
+        Locations to use of each map.
+
+    Returns
+    -------
+    ndarray, shape (K, K), float64
+        In [-1, 1]; NaN where fewer than three locations are shared or one map is constant there.
+    """
+    k = len(values)
+    ranks = np.zeros(values.shape)
+    for row, mask in enumerate(usable):
+        r = stats.rankdata(values[row, mask])
+        ranks[row, mask] = (r - r.mean()) / max(len(r), 1)
+    n, s, ss, sp = (np.zeros((k, k)) for _ in range(4))
+    for block in _blocks(values.shape[1]):
+        mask, x = usable[:, block].astype(float), ranks[:, block]
+        n += mask @ mask.T
+        s += x @ mask.T
+        ss += (x * x) @ mask.T
+        sp += x @ x.T
+    with np.errstate(invalid="ignore", divide="ignore"):
+        covariance = sp - s * s.T / n
+        variance = ss - s * s / n
+        matrix = covariance / np.sqrt(variance * variance.T)
+    enough = (n >= 3) & (variance > 1e-12) & (variance.T > 1e-12)
+    return np.clip(np.where(enough, matrix, np.nan), -1, 1)
+
+
+def similarity(maps: MapSet, rule: str) -> np.ndarray:
+    """Similarity of every pair of maps under one of `RULES`.
+
+    Returns
+    -------
+    ndarray, shape (K, K), float64
+        Dice for the two thresholded rules, rank correlation of mean z for ``continuous``.
+    """
+    usable = np.isfinite(maps.z) & ~maps.own
+    if rule == "continuous":
+        return rank_correlation_matrix(maps.z, usable)
+    return dice_matrix(cut_networks(maps, rule), usable)
+
+
+def conjunction(network: np.ndarray, groups: np.ndarray, share: float = 0.5) -> pd.DataFrame:
+    """Count, for every location, how many networks of each group hold it.
+
+    Parameters
+    ----------
+    network : ndarray, shape (K, P), bool
+        Networks.
+    groups : ndarray, shape (K,), str
+        Group of each network.
+    share : float
+        A location is common when at least this share of the networks of *every* group hold it.
+
+    Returns
+    -------
+    DataFrame, P rows
+        One column a group with the share of its networks, and ``common``.
+    """
+    names = sorted(set(groups))
+    table = pd.DataFrame({name: network[groups == name].mean(axis=0) for name in names})
+    table["common"] = (table[names] >= share).all(axis=1)
+    return table
+
+
+def residual_maps(maps: MapSet, basis: np.ndarray) -> MapSet:
+    """Regress maps of the connectome's own layout out of every map.
+
+    Parameters
+    ----------
+    maps : MapSet
+        K maps over P locations.
+    basis : ndarray, shape (B, P), float64
+        For example the degree map, or the first components of many random seeds' maps.
+
+    Returns
+    -------
+    MapSet
+        z is what least squares on an intercept and `basis` leaves over; t is scaled alike (the
+        residual divided by each location's own standard error), so that the rules still apply.
+    """
+    z, t = np.full_like(maps.z, np.nan), np.full_like(maps.t, np.nan)
+    complete = np.isfinite(basis).all(axis=0)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        error = np.where(maps.t != 0, maps.z / maps.t, np.nan)
+    for row in range(len(maps)):
+        mask = complete & np.isfinite(maps.z[row])
+        fit = mask & ~maps.own[row]
+        design = np.column_stack([np.ones(mask.sum()), basis[:, mask].T])
+        coefficients = np.linalg.lstsq(design[fit[mask]], maps.z[row, fit], rcond=None)[0]
+        z[row, mask] = maps.z[row, mask] - design @ coefficients
+        t[row, mask] = z[row, mask] / error[row, mask]
+    return maps.with_values(z, t)
+
+
+def layout_components(null_maps: MapSet, n_components: int = 1) -> np.ndarray:
+    """Return the connectome's own layout, as random seeds see it.
+
+    Parameters
+    ----------
+    null_maps : MapSet
+        Maps of many random seeds.
+    n_components : int
+        1 gives the degree map alone (the mean map of all random seeds); B > 1 adds the first
+        B - 1 principal components of their maps around that mean.
+
+    Returns
+    -------
+    ndarray, shape (n_components, P), float64
+        NaN where a location lacks signal in any map.
+    """
+    z = null_maps.z
+    complete = np.isfinite(z).all(axis=0)
+    basis = np.full((n_components, z.shape[1]), np.nan)
+    basis[0, complete] = z[:, complete].mean(axis=0)
+    if n_components > 1:
+        centred = z[:, complete] - basis[0, complete]
+        # the small side's eigenvectors: seeds by seeds, however many locations there are
+        _, vectors = np.linalg.eigh(centred @ centred.T)
+        leading = vectors[:, ::-1][:, : n_components - 1].T @ centred
+        signs = np.sign(leading[np.arange(len(leading)), np.abs(leading).argmax(axis=1)])
+        basis[1:, complete] = leading * signs[:, None]
+    return basis
