@@ -1,0 +1,154 @@
+"""Random seeds that match a real one in all that is not the question."""
+
+from functools import lru_cache
+
+import nibabel as nib
+import numpy as np
+from scipy.spatial import cKDTree
+
+from compendium.connectome.model import Space, VoxelSpace
+from compendium.connectome.placement import Locator, sphere_points, weigh_points
+from compendium.connectome.seeds import MINIMUM_COVERAGE, Seed
+from compendium.errors import InputError
+
+MIDLINE = 5.0  # mm; seeds nearer to x = 0 than this are matched with their like
+COVERAGE_TOLERANCE = 0.1
+BATCH = 128
+# mm; the regions of interest that tell the classes apart have none in the brainstem
+BRAINSTEM = ((-18, 18), (-46, -10), (-70, -6))
+
+
+def tissue_class(coordinates: np.ndarray) -> np.ndarray:
+    """Return "cortical", "subcortical" or "cerebellar" for each place.
+
+    Parameters
+    ----------
+    coordinates : ndarray, shape (n, 3)
+        MNI152 coordinates in mm.
+
+    Returns
+    -------
+    ndarray, shape (n,), str
+        The class of the nearest of the 300 regions of interest of Seitzman et al. (2020,
+        NeuroImage 206:116290; packaged with nilearn), and "subcortical" in a box drawn around
+        the brainstem, which holds none of them. Good to a region's size, not to a millimetre.
+    """
+    tree, classes = _regions()
+    coordinates = np.atleast_2d(np.asarray(coordinates, float))
+    nearest = classes[tree.query(coordinates)[1]]
+    brainstem = np.all(
+        [
+            (low <= axis) & (axis <= high)
+            for axis, (low, high) in zip(coordinates.T, BRAINSTEM, strict=True)
+        ],
+        axis=0,
+    )
+    return np.where(brainstem, "subcortical", nearest)
+
+
+@lru_cache(maxsize=1)
+def _regions() -> tuple[cKDTree, np.ndarray]:
+    from nilearn.datasets import fetch_coords_seitzman_2018
+
+    regions = fetch_coords_seitzman_2018(ordered_regions=False)
+    classes = np.array(
+        [
+            "cortical"
+            if name.startswith("cortex")
+            else "cerebellar"
+            if name == "cerebellum"
+            else "subcortical"
+            for name in regions.regions
+        ]
+    )
+    return cKDTree(regions.rois[["x", "y", "z"]].to_numpy()), classes
+
+
+def hemisphere(x: np.ndarray) -> np.ndarray:
+    """Return "left", "right" or, within 5 mm of x = 0, "midline"."""
+    return np.where(np.abs(x) < MIDLINE, "midline", np.where(np.asarray(x) < 0, "left", "right"))
+
+
+def random_seeds(
+    space: Space,
+    n: int,
+    like: Seed,
+    seed: int,
+    minimum_coverage: float = MINIMUM_COVERAGE,
+) -> list[Seed]:
+    """Return random spheres that match a seed in class, hemisphere and size.
+
+    Parameters
+    ----------
+    space : VoxelSpace or ParcelSpace
+        Where the connectome's series lie.
+    n : int
+        How many.
+    like : Seed
+        The seed to match: the same tissue class, hemisphere and radius, and the same volume
+        inside the connectome's space within 10 % of the sphere.
+    seed : int
+        Of the random numbers.
+    minimum_coverage : float
+        As in `place_seed`.
+
+    Returns
+    -------
+    list of Seed
+        Named ``random-0001`` on, in the order drawn; the same for the same arguments.
+
+    Raises
+    ------
+    InputError
+        If `like` is no sphere, or if too few places match it.
+    """
+    if like.centre is None or like.radius is None:
+        raise InputError("only a sphere can be matched with random spheres", where=like.name)
+    rng = np.random.default_rng([seed, 1])
+    wanted_class, wanted_side = tissue_class(like.centre)[0], hemisphere(like.centre[0]).item()
+    places = _places(space)
+    places = places[hemisphere(places[:, 0]) == wanted_side]
+    if len(places):
+        places = places[tissue_class(places) == wanted_class]
+    locate, offsets = Locator(space), sphere_points(like.radius)
+    mass = np.full(len(offsets), 1 / len(offsets))
+    low = max(minimum_coverage, like.coverage - COVERAGE_TOLERANCE)
+    high = like.coverage + COVERAGE_TOLERANCE
+    seeds: list[Seed] = []
+    for _ in range(40 * (1 + n // BATCH) if len(places) else 0):
+        drawn = places[rng.integers(len(places), size=BATCH)]
+        jitter = rng.uniform(-0.5, 0.5, size=(BATCH, 3))
+        centres = drawn + jitter @ np.asarray(space.affine)[:3, :3].T
+        same = (hemisphere(centres[:, 0]) == wanted_side) & (tissue_class(centres) == wanted_class)
+        centres = centres[same]
+        columns = locate(centres[:, None] + offsets)
+        coverage = (columns >= 0).mean(axis=1)
+        for position in np.flatnonzero((coverage >= low) & (coverage <= high)):
+            locations, weights, covered = weigh_points(columns[position], mass)
+            seeds.append(
+                Seed(
+                    name=f"random-{len(seeds) + 1:04d}",
+                    locations=locations,
+                    weights=weights,
+                    coverage=covered,
+                    centre=tuple(float(value) for value in centres[position]),
+                    radius=like.radius,
+                    template=space.template,
+                )
+            )
+            if len(seeds) == n:
+                return seeds
+    raise InputError(
+        f"only {len(seeds)} of {n} random {wanted_side} {wanted_class} spheres of "
+        f"{like.radius:g} mm have the coverage of the seed",
+        where=like.name,
+        remedy="ask for fewer, or for a smaller radius",
+    )
+
+
+def _places(space: Space) -> np.ndarray:
+    """Return the millimetre coordinates of every voxel that belongs to the space."""
+    if isinstance(space, VoxelSpace):
+        return space.coordinates
+    held = np.isin(space.labels, space.table["value"].to_numpy(int)) & (space.labels > 0)
+    return nib.affines.apply_affine(space.affine, np.argwhere(held))
