@@ -9,7 +9,7 @@ import pandas as pd
 from scipy.spatial.distance import cdist
 from statsmodels.stats.proportion import proportion_confint
 
-from compendium.connectome.networks import MapSet, similarity
+from compendium.connectome.networks import MapSet, similarity, without_layout
 from compendium.connectome.nulls import location_null, surrogate_null
 from compendium.connectome.overlap import group_maps
 
@@ -122,6 +122,10 @@ def rejection_rates(
             )
             for rule in ("largest tenth", "continuous")
         }
+        cleaned = without_layout(maps, "degree removed")
+        tests["matched random seeds, continuous, degree removed"] = location_null(
+            cleaned, similarity(cleaned, "continuous"), n_draws=n_draws, seed=replicate
+        )
         # the targets of one group are blanked in both maps, as in the real comparison
         rows = [maps.rows(group=name) for name in ("superficial", "deep")]
         seen = ~maps.own[np.concatenate(rows)].any(axis=0)

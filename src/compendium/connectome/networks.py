@@ -14,6 +14,8 @@ from scipy import stats
 from compendium.errors import InputError
 
 RULES = ("bonferroni", "largest tenth", "continuous")
+# layout → how many components of random seeds' maps are regressed out of the targets' maps
+LAYOUTS = {"kept": 0, "degree removed": 1, "degree and two components removed": 3}
 BLOCK = 16_384  # locations handled at a time, so that 1,000 voxelwise maps fit in memory
 
 
@@ -325,3 +327,20 @@ def layout_components(null_maps: MapSet, n_components: int = 1) -> np.ndarray:
         signs = np.sign(leading[np.arange(len(leading)), np.abs(leading).argmax(axis=1)])
         basis[1:, complete] = leading * signs[:, None]
     return basis
+
+
+def without_layout(maps: MapSet, layout: str) -> MapSet:
+    """Return the maps with the connectome's own layout kept or regressed out.
+
+    Parameters
+    ----------
+    maps : MapSet
+        Targets and random seeds (group ``null``), from which the layout is estimated.
+    layout : str
+        A key of `LAYOUTS`.
+    """
+    components = LAYOUTS[layout]
+    if components == 0:
+        return maps
+    basis = layout_components(maps.take(maps.rows(group="null")), components)
+    return residual_maps(maps, basis)
