@@ -67,6 +67,8 @@ def prisma_flow(events: pd.DataFrame) -> pd.DataFrame:
     verdict = _once(holds[holds["stage"] == "verdict"], "screened → included")
     opinions = holds[holds["stage"] == "screening"]
 
+    nowhere = found.index[found["registry"].isna()]
+    _require(nowhere.empty, "identified", "no registry", nowhere)
     _no_stranger(unreadable.index, found.index, "identified → unreadable")
     _no_stranger(linkage.index, found.index, "identified → screened")
     both = unreadable.index.intersection(linkage.index)
@@ -137,16 +139,17 @@ def check_balance(counts: pd.DataFrame) -> None:
     Raises
     ------
     InputError
-        The first arrow that does not balance, with both sums.
+        The first arrow that does not balance, with both sums and the registry.
     """
-    for registry in (None, *sorted(counts["registry"].unique())):
+    totals = counts.groupby(["registry", "box", "unit"])["n"].sum().to_dict()
+    registries = sorted({registry for registry, _, _ in totals})
+    for registry in registries:
         for name, source, goals in ARROWS:
-            before = box_total(counts, *source, registry)
-            after = sum(box_total(counts, *goal, registry) for goal in goals)
+            before = totals.get((registry, *source), 0)
+            after = sum(totals.get((registry, *goal), 0) for goal in goals)
             if before != after:
                 raise InputError(
-                    f"{before} go in, {after} come out",
-                    where=f"flow, {name} ({registry or 'all registries'})",
+                    f"{before} go in, {after} come out", where=f"flow, {name} ({registry})"
                 )
 
 
