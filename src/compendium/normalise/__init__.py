@@ -1,0 +1,1 @@
+"""From a registry's wording to one vocabulary, with the wording kept beside it."""
