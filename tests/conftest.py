@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-SHARED = ROOT.parent / "shared"
+SHARED = Path(os.environ.get("COMPENDIUM_SHARED", ROOT.parent / "shared"))
 
 
 @pytest.fixture(scope="session")
