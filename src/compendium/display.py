@@ -1,0 +1,226 @@
+"""What a chapter shows: tables, cards, pictures, and numbers for its prose.
+
+Everything that came from outside is escaped here, and only here.
+"""
+
+import base64
+import html
+import re
+import unicodedata
+from collections.abc import Mapping, Sequence
+
+import pandas as pd
+
+
+class Markup:
+    """Markup that a notebook displays, with a plain text beside it.
+
+    Parameters
+    ----------
+    markup : str
+        HTML.
+    plain : str
+        What is shown where HTML is not.
+    """
+
+    def __init__(self, markup: str, plain: str = "") -> None:
+        self.markup = markup
+        self.plain = plain
+
+    def _repr_html_(self) -> str:
+        return self.markup
+
+    def __repr__(self) -> str:
+        return self.plain
+
+
+class _Phrase(str):
+    """Text whose representation is the text itself, so that prose shows it without quotes."""
+
+    def __repr__(self) -> str:
+        return str(self)
+
+
+def put(markup: Markup) -> None:
+    """Display markup in the running notebook."""
+    from IPython.display import display
+
+    display(markup)
+
+
+def slug(text: str) -> str:
+    """Return a name for an anchor or a file.
+
+    Examples
+    --------
+    >>> slug("Starts per year, by class (n = 240)")
+    'starts-per-year-by-class-n-240'
+    """
+    plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
+    return re.sub(r"[^a-z0-9]+", "-", plain.lower()).strip("-")[:60].strip("-")
+
+
+def quote(name: str, text: object) -> None:
+    """Bind a computed number or phrase to a name that prose uses.
+
+    Parameters
+    ----------
+    name : str
+        Used in the chapter as ``{glue:text}`name```.
+    text : object
+        Shown as `str` gives it.
+    """
+    from myst_nb import glue
+
+    glue(name, _Phrase(text), display=False)
+
+
+def cell_text(value: object) -> str:
+    """Return a table cell as plain text: lists joined by semicolons, missing as an en dash."""
+    if isinstance(value, tuple | list):
+        return "; ".join(cell_text(item) for item in value) or "–"
+    if value is None or value is pd.NA or (isinstance(value, float) and pd.isna(value)):
+        return "–"
+    if value is pd.NaT:
+        return "–"
+    if isinstance(value, float):
+        return f"{value:,.3g}" if abs(value) < 1000 else f"{value:,.0f}"
+    return str(value)
+
+
+def table_markup(
+    table: pd.DataFrame,
+    *,
+    caption: str,
+    links: Mapping[str, str] | None = None,
+    markup_columns: Sequence[str] = (),
+    row_header: bool = True,
+) -> str:
+    """Return a table as accessible HTML.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Shown in full, without its index. Text is escaped.
+    caption : str
+        What the table holds.
+    links : mapping, optional
+        Column → column of addresses that its cells lead to; the latter is not shown. Only web
+        addresses become links.
+    markup_columns : sequence of str
+        Columns whose cells are trusted HTML that this project made.
+    row_header : bool
+        Whether the first column names the row.
+    """
+    links = dict(links or {})
+    shown = [name for name in table.columns if name not in links.values()]
+    numeric = {name for name in shown if pd.api.types.is_numeric_dtype(table[name])}
+    head = "".join(
+        f'<th scope="col"{_right(name in numeric)}>{html.escape(str(name))}</th>' for name in shown
+    )
+    body = []
+    for row in table.to_dict("records"):
+        cells = []
+        for position, name in enumerate(shown):
+            text = str(row[name]) if name in markup_columns else html.escape(cell_text(row[name]))
+            address = row.get(links.get(name, ""), "")
+            if isinstance(address, str) and re.match(r"https?://", address):
+                text = f'<a href="{html.escape(address)}" rel="noopener">{text}</a>'
+            if position == 0 and row_header:
+                cells.append(f'<th scope="row">{text}</th>')
+            else:
+                cells.append(f"<td{_right(name in numeric)}>{text}</td>")
+        body.append(f"<tr>{''.join(cells)}</tr>")
+    label = html.escape(caption)
+    return (
+        f'<div class="table-frame" role="region" tabindex="0" aria-label="{label}">'
+        f'<table class="data-table"><caption>{label}</caption>'
+        f"<thead><tr>{head}</tr></thead><tbody>{''.join(body)}</tbody></table></div>"
+    )
+
+
+def show_table(
+    table: pd.DataFrame,
+    *,
+    caption: str,
+    links: Mapping[str, str] | None = None,
+    markup_columns: Sequence[str] = (),
+    row_header: bool = True,
+) -> None:
+    """Show a table; see `table_markup` for the parameters."""
+    markup = table_markup(
+        table,
+        caption=caption,
+        links=links,
+        markup_columns=markup_columns,
+        row_header=row_header,
+    )
+    put(Markup(markup, plain=f"{caption} ({len(table)} rows)"))
+
+
+def _right(numeric: bool) -> str:
+    return ' class="number"' if numeric else ""
+
+
+def cards(items: Sequence[tuple[str, str, str]]) -> None:
+    """Show headline figures as cards.
+
+    Parameters
+    ----------
+    items : sequence of (value, label, note)
+        The figure, what it counts, and what it rests on.
+    """
+    inner = "".join(
+        f'<li class="card-figure"><span class="card-value">{html.escape(value)}</span>'
+        f'<span class="card-label">{html.escape(label)}</span>'
+        f'<span class="card-note">{html.escape(note)}</span></li>'
+        for value, label, note in items
+    )
+    plain = "; ".join(f"{label}: {value} ({note})" for value, label, note in items)
+    put(Markup(f'<ul class="card-figures">{inner}</ul>', plain=plain))
+
+
+def show_image(picture: bytes, *, alt: str, caption: str, name: str = "", viewer: str = "") -> None:
+    """Show a picture with its text alternative and caption.
+
+    Parameters
+    ----------
+    picture : bytes
+        A PNG, or an SVG of our own making.
+    alt : str
+        Text alternative.
+    caption : str
+        What it shows and what it rests on.
+    name : str
+        Anchor of the figure; made from the caption where not given.
+    viewer : str
+        File name of an interactive page for the same content, opened inside the figure on demand.
+    """
+    kind = "image/png" if picture.startswith(b"\x89PNG") else "image/svg+xml"
+    source = f"data:{kind};base64,{base64.b64encode(picture).decode('ascii')}"
+    button = ""
+    if viewer:
+        button = (
+            f'<button type="button" class="viewer-button" data-viewer="{html.escape(viewer)}">'
+            "Explore in 3D</button>"
+        )
+    markup = (
+        f'<figure class="picture" id="fig-{slug(name or caption)}">'
+        f'<div class="picture-frame" role="region" tabindex="0" aria-label="{html.escape(alt)}">'
+        f'<img src="{source}" alt="{html.escape(alt)}"></div>'
+        f"<figcaption>{html.escape(caption)}</figcaption>{button}</figure>"
+    )
+    put(Markup(markup, plain=caption))
+
+
+def show_markup(markup: str, *, plain: str) -> None:
+    """Show HTML that this project made itself.
+
+    Parameters
+    ----------
+    markup : str
+        Trusted HTML: whatever came from outside must already be escaped.
+    plain : str
+        The same in words.
+    """
+    put(Markup(markup, plain=plain))
