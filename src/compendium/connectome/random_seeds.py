@@ -65,8 +65,8 @@ def _regions() -> tuple[cKDTree, np.ndarray]:
 
 
 def hemisphere(x: np.ndarray) -> np.ndarray:
-    """Return "left", "right" or, within 5 mm of x = 0, "midline"."""
-    return np.where(np.abs(x) < MIDLINE, "midline", np.where(np.asarray(x) < 0, "left", "right"))
+    """Return "L", "R" or, within 5 mm of x = 0, "mid"."""
+    return np.where(np.abs(x) < MIDLINE, "mid", np.where(np.asarray(x) < 0, "L", "R"))
 
 
 def random_seeds(
