@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from compendium.connectome.model import ParcelSpace, VoxelSpace
-from compendium.connectome.random_seeds import hemisphere, random_seeds, tissue_class
+from compendium.connectome.random_seeds import random_seeds
 from compendium.connectome.seeds import (
     ImageSite,
     ParcelSite,
@@ -21,6 +21,7 @@ from compendium.connectome.seeds import (
     seed_table,
 )
 from compendium.connectome.simulate import brain_space
+from compendium.connectome.tissue import describe_parcels, hemisphere, tissue_class
 from compendium.errors import InputError
 
 
@@ -242,6 +243,15 @@ def test_a_missing_table_is_named(tmp_path):
 )
 def test_tissue_classes_of_known_places(place, expected):
     assert tissue_class(place).tolist() == [expected]
+
+
+def test_parcels_are_described_from_their_image(halves):
+    table = pd.concat([halves.table, pd.DataFrame({"value": [50], "name": ["absent"]})])
+    described = describe_parcels(halves.labels, halves.affine, table)
+    assert described["hemisphere"].tolist()[:2] == ["R", "L"]
+    assert described["n_voxels"].tolist() == [16 * 40 * 30, 16 * 40 * 30 - 0, 0]
+    assert described["x"].tolist()[:2] == [10, -10]
+    assert described["hemisphere"].isna().tolist() == [False, False, True]
 
 
 @pytest.mark.parametrize("centre", [(-37, -21, 58), (4, -26, -14), (17, -21, 3)])

@@ -1,72 +1,16 @@
 """Random seeds that match a real one in all that is not the question."""
 
-from functools import lru_cache
-
 import nibabel as nib
 import numpy as np
-from scipy.spatial import cKDTree
 
 from compendium.connectome.model import Space, VoxelSpace
 from compendium.connectome.placement import Locator, sphere_points, weigh_points
 from compendium.connectome.seeds import MINIMUM_COVERAGE, Seed
+from compendium.connectome.tissue import hemisphere, tissue_class
 from compendium.errors import InputError
 
-MIDLINE = 5.0  # mm; seeds nearer to x = 0 than this are matched with their like
 COVERAGE_TOLERANCE = 0.1
 BATCH = 128
-# mm; the regions of interest that tell the classes apart have none in the brainstem
-BRAINSTEM = ((-18, 18), (-46, -10), (-70, -6))
-
-
-def tissue_class(coordinates: np.ndarray) -> np.ndarray:
-    """Return "cortical", "subcortical" or "cerebellar" for each place.
-
-    Parameters
-    ----------
-    coordinates : ndarray, shape (n, 3)
-        MNI152 coordinates in mm.
-
-    Returns
-    -------
-    ndarray, shape (n,), str
-        The class of the nearest of the 300 regions of interest of Seitzman et al. (2020,
-        NeuroImage 206:116290; packaged with nilearn), and "subcortical" in a box drawn around
-        the brainstem, which holds none of them. Good to a region's size, not to a millimetre.
-    """
-    tree, classes = _regions()
-    coordinates = np.atleast_2d(np.asarray(coordinates, float))
-    nearest = classes[tree.query(coordinates)[1]]
-    brainstem = np.all(
-        [
-            (low <= axis) & (axis <= high)
-            for axis, (low, high) in zip(coordinates.T, BRAINSTEM, strict=True)
-        ],
-        axis=0,
-    )
-    return np.where(brainstem, "subcortical", nearest)
-
-
-@lru_cache(maxsize=1)
-def _regions() -> tuple[cKDTree, np.ndarray]:
-    from nilearn.datasets import fetch_coords_seitzman_2018
-
-    regions = fetch_coords_seitzman_2018(ordered_regions=False)
-    classes = np.array(
-        [
-            "cortical"
-            if name.startswith("cortex")
-            else "cerebellar"
-            if name == "cerebellum"
-            else "subcortical"
-            for name in regions.regions
-        ]
-    )
-    return cKDTree(regions.rois[["x", "y", "z"]].to_numpy()), classes
-
-
-def hemisphere(x: np.ndarray) -> np.ndarray:
-    """Return "L", "R" or, within 5 mm of x = 0, "mid"."""
-    return np.where(np.abs(x) < MIDLINE, "mid", np.where(np.asarray(x) < 0, "L", "R"))
 
 
 def random_seeds(
