@@ -1,0 +1,198 @@
+"""The PRISMA 2020 flow, counted from the event log and from nothing else.
+
+In records and in trials, in each registry; an arrow whose two ends do not add up stops the build.
+"""
+
+from collections.abc import Sequence
+
+import pandas as pd
+
+from compendium.errors import InputError
+from compendium.events import standing_events
+
+BOXES = ("identified", "set aside", "linked", "screened", "excluded", "unsure", "included")
+# arrow: what goes in, what must come out of it; each is (box, unit)
+ARROWS = (
+    (
+        "identified → set aside or screened",
+        ("identified", "record"),
+        (("set aside", "record"), ("screened", "record")),
+    ),
+    (
+        "records → linked or trials",
+        ("screened", "record"),
+        (("linked", "record"), ("screened", "trial")),
+    ),
+    *(
+        (
+            f"screened {unit}s → excluded, unsure or included",
+            ("screened", unit),
+            (("excluded", unit), ("unsure", unit), ("included", unit)),
+        )
+        for unit in ("record", "trial")
+    ),
+)
+_BOX_OF = {"include": "included", "unsure": "unsure", "exclude": "excluded"}
+
+
+def prisma_flow(events: pd.DataFrame) -> pd.DataFrame:
+    """Count the boxes of the PRISMA 2020 flow from the log, and check every arrow.
+
+    Parameters
+    ----------
+    events : DataFrame
+        A log of one run, columns `compendium.events.EVENT_COLUMNS`.
+
+    Returns
+    -------
+    DataFrame
+        `box` (one of `BOXES`), `unit` (record or trial), `registry`, `reason` (for the boxes that
+        have one, otherwise missing), `n`; sorted, rows of 0 left out. A trial is counted in the
+        registry of its lead record; `screened`, `excluded`, `unsure` and `included` are counted
+        both in trials and in all the records of those trials.
+
+    Raises
+    ------
+    InputError
+        If anything does not balance; the message names the arrow and an item.
+    """
+    if events["run"].nunique() > 1:
+        raise InputError(
+            f"{events['run'].nunique()} runs in one log", where="events", remedy="choose one run"
+        )
+    holds = standing_events(events)
+    found = _once(holds[holds["stage"] == "identification"], "identified")
+    aside = _once(holds[holds["stage"] == "reading"], "identified → set aside")
+    linkage = _once(holds[holds["stage"] == "linkage"], "identified → linked")
+    verdict = _once(holds[holds["stage"] == "verdict"], "screened → included")
+    opinions = holds[holds["stage"] == "screening"]
+
+    nowhere = found.index[found["registry"].isna()]
+    _require(nowhere.empty, "identified", "no registry", nowhere)
+    _no_stranger(aside.index, found.index, "identified → set aside")
+    _no_stranger(linkage.index, found.index, "identified → screened")
+    both = aside.index.intersection(linkage.index)
+    _require(both.empty, "identified → set aside", "aside, yet linked to a trial", both)
+    lost = found.index.difference(aside.index).difference(linkage.index)
+    _require(lost.empty, "identified → screened", "found and then neither read nor linked", lost)
+    for stage, table in (("set aside", aside), ("screened", linkage)):
+        moved = table.index[table["registry"] != found.loc[table.index, "registry"]]
+        _require(moved.empty, f"identified → {stage}", "changed its registry on the way", moved)
+
+    leads = linkage[linkage["decision"] == "lead"]
+    heads = leads.reset_index().set_index("reason")
+    doubled = heads.index[heads.index.duplicated()]
+    _require(doubled.empty, "linked → screened", "a trial with two lead records", doubled)
+    headless = linkage.loc[~linkage["reason"].isin(heads.index), "reason"]
+    _require(headless.empty, "linked → screened", "a trial without a lead record", headless)
+    _no_stranger(opinions["item"], linkage.index, "screened: an opinion")
+    _no_stranger(verdict.index, heads.index, "screened → included")
+    _no_stranger(heads.index, verdict.index, "screened → included, excluded or unsure")
+    moved = verdict.index[verdict["registry"] != heads.loc[verdict.index, "registry"]]
+    _require(moved.empty, "screened", "a trial outside the registry of its lead record", moved)
+    mute = verdict.index[(verdict["decision"] == "exclude") & verdict["reason"].isna()]
+    _require(mute.empty, "screened → excluded", "excluded without a reason", mute)
+
+    fate = linkage.assign(
+        fate=verdict["decision"].reindex(linkage["reason"]).map(_BOX_OF).to_numpy(),
+        why=verdict["reason"].reindex(linkage["reason"]).to_numpy(),
+    )
+    linked = linkage[linkage["decision"] == "linked"]
+    counts = pd.concat(
+        [
+            _count(found, "identified", "record"),
+            _count(aside, "set aside", "record", aside["reason"]),
+            _count(linked, "linked", "record"),
+            _count(linkage, "screened", "record"),
+            _count(verdict, "screened", "trial"),
+            *(
+                _count(group, str(box), "record", group["why"])
+                for box, group in fate.groupby("fate")
+            ),
+            *(
+                _count(group, _BOX_OF[str(decision)], "trial", group["reason"])
+                for decision, group in verdict.groupby("decision")
+            ),
+        ]
+    )
+    # an inclusion needs no reason, so that its reasons are not a breakdown of the flow
+    counts.loc[counts["box"] == "included", "reason"] = pd.NA
+    place = {box: number for number, box in enumerate(BOXES)}
+    keys = ["box", "unit", "registry", "reason"]
+    counts = counts.groupby(keys, dropna=False, as_index=False)["n"].sum()
+    counts = counts.sort_values(
+        ["box", "unit", "registry", "reason"],
+        key=lambda column: column.map(place) if column.name == "box" else column,
+    ).reset_index(drop=True)
+    check_balance(counts)
+    return counts
+
+
+def check_balance(counts: pd.DataFrame) -> None:
+    """Raise unless every arrow of the flow conserves what it carries, in every registry.
+
+    Parameters
+    ----------
+    counts : DataFrame
+        As `prisma_flow` returns it; counts read back from a file or typed by hand do as well.
+
+    Raises
+    ------
+    InputError
+        The first arrow that does not balance, with both sums and the registry.
+    """
+    totals = counts.groupby(["registry", "box", "unit"])["n"].sum().to_dict()
+    registries = sorted({registry for registry, _, _ in totals})
+    for registry in registries:
+        for name, source, goals in ARROWS:
+            before = totals.get((registry, *source), 0)
+            after = sum(totals.get((registry, *goal), 0) for goal in goals)
+            if before != after:
+                raise InputError(
+                    f"{before} go in, {after} come out", where=f"flow, {name} ({registry})"
+                )
+
+
+def box_total(counts: pd.DataFrame, box: str, unit: str, registry: str | None = None) -> int:
+    """Return the number in one box of the flow.
+
+    Examples
+    --------
+    >>> counts = pd.DataFrame({"box": ["excluded"] * 2, "unit": ["trial"] * 2,
+    ...                        "registry": ["ISRCTN"] * 2, "reason": ["a", "b"], "n": [2, 3]})
+    >>> box_total(counts, "excluded", "trial")
+    5
+    """
+    rows = counts[(counts["box"] == box) & (counts["unit"] == unit)]
+    if registry is not None:
+        rows = rows[rows["registry"] == registry]
+    return int(rows["n"].sum())
+
+
+def _once(rows: pd.DataFrame, arrow: str) -> pd.DataFrame:
+    twice = rows.loc[rows["item"].duplicated(), "item"]
+    _require(twice.empty, arrow, "counted twice", twice)
+    return rows.set_index("item")
+
+
+def _no_stranger(items: Sequence, known: pd.Index, arrow: str) -> None:
+    strangers = pd.Index(items).difference(known)
+    _require(strangers.empty, arrow, "came from nowhere", strangers)
+
+
+def _require(holds: bool, arrow: str, what: str, items: Sequence) -> None:
+    if not holds:
+        named = sorted(str(item) for item in items)
+        more = f" and {len(named) - 1} more" if len(named) > 1 else ""
+        raise InputError(f"{what}: {named[0]}{more}", where=f"flow, {arrow}")
+
+
+def _count(
+    rows: pd.DataFrame, box: str, unit: str, reason: pd.Series | None = None
+) -> pd.DataFrame:
+    reasons = pd.Series(pd.NA, index=rows.index, dtype="string") if reason is None else reason
+    table = pd.DataFrame(
+        {"registry": rows["registry"], "reason": reasons.astype("string")}, index=rows.index
+    )
+    counted = table.groupby(["registry", "reason"], dropna=False).size().reset_index(name="n")
+    return counted.assign(box=box, unit=unit)[["box", "unit", "registry", "reason", "n"]]

@@ -1,0 +1,90 @@
+"""From what coders and rules said about records to one verdict a trial."""
+
+from collections.abc import Sequence
+
+import pandas as pd
+
+from compendium.errors import InputError
+
+DECISIONS = ("include", "unsure", "exclude")
+PRECEDENCE = ("coder-a", "rule")
+VERDICT_COLUMNS = ("trial_id", "decision", "reason", "record_id", "rule_id", "decided_by")
+
+
+def trial_verdicts(
+    trials: pd.DataFrame, decisions: pd.DataFrame, precedence: Sequence[str] = PRECEDENCE
+) -> pd.DataFrame:
+    """Settle every trial: the strongest voice on any of its records decides.
+
+    A person's reading outranks a rule's. Between records of one trial heard by the same voice,
+    "include" outranks "unsure" and that "exclude": one registration that says enough is enough.
+
+    Parameters
+    ----------
+    trials : DataFrame
+        `trial_id`, `record_ids`, `lead_record_id`.
+    decisions : DataFrame
+        One row per record and actor: `record_id`, `decision`, `reason`, `rule_id`, `decided_by`.
+    precedence : sequence of str
+        Actors, the strongest first. Leave one out and its decisions are not heard, so that
+        ``("rule",)`` answers what the rules alone would have done.
+
+    Returns
+    -------
+    DataFrame
+        One row per trial, in the order of `trials`: `trial_id`, `decision`, `reason`, and whose
+        decision on which record it was (`record_id`, `rule_id`, `decided_by`).
+
+    Raises
+    ------
+    InputError
+        If a decision is not one of include, unsure, exclude; if one actor decided a record twice;
+        or if nobody heard decided any record of a trial.
+
+    Examples
+    --------
+    >>> trials = pd.DataFrame({"trial_id": ["T1"], "record_ids": [("N1", "I1")],
+    ...                        "lead_record_id": ["N1"]})
+    >>> said = pd.DataFrame([("N1", "exclude", "not-pain", "E4", "rule"),
+    ...                      ("I1", "include", None, "I1", "coder-a")],
+    ...                     columns=["record_id", "decision", "reason", "rule_id", "decided_by"])
+    >>> trial_verdicts(trials, said)[["decision", "record_id", "decided_by"]].values.tolist()
+    [['include', 'I1', 'coder-a']]
+    """
+    strange = sorted(set(decisions["decision"]) - set(DECISIONS))
+    if strange:
+        raise InputError(
+            f"unknown decision {strange[0]!r}", where="decisions", remedy=f"one of {DECISIONS}"
+        )
+    heard = decisions[decisions["decided_by"].isin(precedence)]
+    twice = heard.duplicated(["record_id", "decided_by"])
+    if twice.any():
+        first = heard[twice].iloc[0]
+        raise InputError(
+            f"{first['decided_by']} decided {first['record_id']} twice",
+            where="decisions",
+            remedy="keep one row per record and actor",
+        )
+    members = pd.DataFrame(
+        [
+            (place, trial.trial_id, record, record != trial.lead_record_id)
+            for place, trial in enumerate(trials.itertuples(index=False))
+            for record in trial.record_ids
+        ],
+        columns=["place", "trial_id", "record_id", "follows"],
+    )
+    voices = members.merge(heard, on="record_id")
+    undecided = set(trials["trial_id"]) - set(voices["trial_id"])
+    if undecided:
+        raise InputError(
+            f"no decision by {' or '.join(precedence)} on any of its records",
+            where=min(undecided),
+            remedy="screen every record before settling the trials",
+        )
+    voices["voice"] = voices["decided_by"].map({actor: n for n, actor in enumerate(precedence)})
+    voices["strength"] = voices["decision"].map(
+        {decision: n for n, decision in enumerate(DECISIONS)}
+    )
+    ranked = voices.sort_values(["place", "voice", "strength", "follows", "record_id"])
+    settled = ranked.drop_duplicates("place")
+    return settled[list(VERDICT_COLUMNS)].reset_index(drop=True)

@@ -1,0 +1,247 @@
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from compendium.errors import InputError
+from compendium.events import EVENT_COLUMNS, append_events, log_events, standing_events
+from compendium.flow import ARROWS, box_total, check_balance, prisma_flow
+from compendium.verdicts import trial_verdicts
+
+SNAPSHOTS = {
+    "now": {"processed_date": "2020-07-28", "registry": "ClinicalTrials.gov"},
+    "other": {"processed_date": "2021-01-02", "registry": "WHO ICTRP"},
+}
+REGISTRIES = ("ClinicalTrials.gov", "ISRCTN", "ChiCTR")
+DECIDED = st.sampled_from(["include", "unsure", "exclude"])
+
+
+def tables(sizes, registries, decisions, faults):
+    """Build the tables of a small review: trials of given sizes, one opinion a record."""
+    records, trials, said, n = [], [], [], 0
+    for number, size in enumerate(sizes):
+        names = [f"R{n + i:03d}" for i in range(size)]
+        for name in names:
+            at = len(records)
+            records.append((name, registries[at % len(registries)], ("now", "other")[at % 2]))
+            decision = decisions[at % len(decisions)]
+            reason = "not-pain" if decision == "exclude" else None
+            said.append((name, "screening", decision, reason, "E1", None, None, None, None, "rule"))
+        trials.append((f"T{number:03d}", tuple(names), ("x",), names[0]))
+        n += size
+    decided = pd.DataFrame(
+        said,
+        columns=[
+            "record_id",
+            "stage",
+            "decision",
+            "reason",
+            "rule_id",
+            "field",
+            "matched",
+            "start",
+            "end",
+            "decided_by",
+        ],
+    )
+    trials = pd.DataFrame(
+        trials, columns=["trial_id", "record_ids", "registries", "lead_record_id"]
+    )
+    return {
+        "records": pd.DataFrame(records, columns=["record_id", "registry", "snapshot_id"]),
+        "quarantine": pd.DataFrame(
+            [("other", "a.csv", f"row {i}", None, "no-id", "") for i in range(faults)],
+            columns=["snapshot_id", "source_file", "location", "record_id", "reason", "excerpt"],
+        ),
+        "links": pd.DataFrame(
+            [
+                (a, b, "title", "", 0.9, "merge", "rule")
+                for row in trials.itertuples()
+                for a, b in zip(row.record_ids, row.record_ids[1:], strict=False)
+            ],
+            columns=[
+                "record_a",
+                "record_b",
+                "kind",
+                "evidence",
+                "probability",
+                "decision",
+                "decided_by",
+            ],
+        ),
+        "trials": trials,
+        "decisions": decided,
+        "verdicts": trial_verdicts(trials, decided),
+    }
+
+
+worlds = st.builds(
+    tables,
+    sizes=st.lists(st.integers(1, 3), max_size=8),
+    registries=st.lists(st.sampled_from(REGISTRIES), min_size=1, max_size=4),
+    decisions=st.lists(DECIDED, min_size=1, max_size=5),
+    faults=st.integers(0, 3),
+)
+
+
+@settings(max_examples=20, deadline=None)
+@given(world=worlds)
+def test_what_was_found_is_accounted_for(world):
+    counts = prisma_flow(log_events(**world, snapshots=SNAPSHOTS))
+    assert box_total(counts, "identified", "record") == len(world["records"]) + len(
+        world["quarantine"]
+    )
+    assert box_total(counts, "screened", "trial") == len(world["trials"])
+    included = world["verdicts"]["decision"].eq("include").sum()
+    assert box_total(counts, "included", "trial") == included
+    members = world["trials"].set_index("trial_id")["record_ids"].map(len)
+    kept = world["verdicts"].loc[world["verdicts"]["decision"].eq("include"), "trial_id"]
+    assert box_total(counts, "included", "record") == members.reindex(kept).sum()
+
+
+@settings(max_examples=40, deadline=None)
+@given(world=worlds, data=st.data())
+def test_any_tampered_log_balances_or_raises(world, data):
+    events = log_events(**world, snapshots=SNAPSHOTS)
+    for _ in range(data.draw(st.integers(1, 4))):
+        if events.empty:
+            break
+        row = data.draw(st.integers(0, len(events) - 1))
+        act = data.draw(st.sampled_from(["drop", "repeat", "change", "shuffle"]))
+        if act == "drop":
+            events = events.drop(index=row).reset_index(drop=True)
+        elif act == "repeat":
+            actor = data.draw(st.sampled_from(["rule", "coder-b"]))
+            events = append_events(events, events.iloc[[row]].assign(actor=actor))
+        elif act == "change":
+            column = data.draw(st.sampled_from(EVENT_COLUMNS))
+            other = data.draw(st.integers(0, len(events) - 1))
+            events.loc[row, column] = events.loc[other, column]
+        else:
+            events = events.sample(frac=1, random_state=row).reset_index(drop=True)
+    try:
+        counts = prisma_flow(events)
+    except InputError:
+        return
+    for registry in (None, *counts["registry"].unique()):
+        for _, source, goals in ARROWS:
+            assert box_total(counts, *source, registry) == sum(
+                box_total(counts, *goal, registry) for goal in goals
+            )
+    linkage = standing_events(events)["stage"].eq("linkage").sum()
+    assert box_total(counts, "screened", "record") == linkage
+
+
+def small_log():
+    world = tables([2, 1, 1], ["ClinicalTrials.gov", "ISRCTN"], ["exclude", "include"], 1)
+    return log_events(**world, snapshots=SNAPSHOTS)
+
+
+def test_counts_of_a_small_review():
+    counts = prisma_flow(small_log())
+    rows = {
+        (row.box, row.unit, row.registry, None if pd.isna(row.reason) else row.reason): row.n
+        for row in counts.itertuples()
+    }
+    assert rows == {
+        ("identified", "record", "ClinicalTrials.gov", None): 2,
+        ("identified", "record", "ISRCTN", None): 2,
+        ("identified", "record", "WHO ICTRP", None): 1,
+        ("set aside", "record", "WHO ICTRP", "no-id"): 1,
+        ("linked", "record", "ISRCTN", None): 1,
+        ("screened", "record", "ClinicalTrials.gov", None): 2,
+        ("screened", "record", "ISRCTN", None): 2,
+        ("screened", "trial", "ClinicalTrials.gov", None): 2,
+        ("screened", "trial", "ISRCTN", None): 1,
+        # R001 includes what R000 would exclude; R003 is a trial of its own
+        ("included", "record", "ClinicalTrials.gov", None): 1,
+        ("included", "record", "ISRCTN", None): 2,
+        ("included", "trial", "ClinicalTrials.gov", None): 1,
+        ("included", "trial", "ISRCTN", None): 1,
+        ("excluded", "record", "ClinicalTrials.gov", "not-pain"): 1,
+        ("excluded", "trial", "ClinicalTrials.gov", "not-pain"): 1,
+    }
+
+
+@pytest.mark.parametrize(
+    ("stage", "decision", "arrow"),
+    [
+        ("identification", "identified", "came from nowhere"),
+        ("linkage", "lead", "found and then neither read nor linked"),
+        ("linkage", "linked", "found and then neither read nor linked"),
+        ("verdict", "exclude", "included, excluded or unsure"),
+        ("reading", "set aside", "found and then neither read nor linked"),
+    ],
+)
+def test_a_lost_event_is_named_by_its_arrow(stage, decision, arrow):
+    events = small_log()
+    lost = events.index[(events["stage"] == stage) & (events["decision"] == decision)][0]
+    with pytest.raises(InputError, match=arrow):
+        prisma_flow(events.drop(index=lost))
+
+
+def test_a_trial_needs_one_lead_record():
+    events = small_log()
+    lead = events.index[events["decision"] == "lead"][0]
+    events.loc[lead, "decision"] = "linked"
+    with pytest.raises(InputError, match="linked → screened: a trial without a lead record"):
+        prisma_flow(events)
+    events.loc[events["decision"] == "linked", "decision"] = "lead"
+    with pytest.raises(InputError, match="linked → screened: a trial with two lead records"):
+        prisma_flow(events)
+
+
+def test_an_exclusion_needs_a_reason():
+    events = small_log()
+    events.loc[(events["stage"] == "verdict") & (events["decision"] == "exclude"), "reason"] = pd.NA
+    with pytest.raises(InputError, match="screened → excluded: excluded without a reason"):
+        prisma_flow(events)
+
+
+def test_a_later_event_supersedes_and_the_earlier_stays_in_the_log():
+    events = small_log()
+    last = events[events["stage"] == "verdict"].iloc[[0]]
+    longer = append_events(events, last.assign(decision="unsure", reason="target not stated"))
+    assert len(longer) == len(events) + 1
+    pd.testing.assert_frame_equal(longer.iloc[:-1], events, check_dtype=False)
+    counts = prisma_flow(longer)
+    assert box_total(counts, "unsure", "trial") == 1
+    assert box_total(counts, "included", "trial") == 1
+
+
+def test_counts_that_do_not_add_up_are_refused_with_both_sums():
+    counts = prisma_flow(small_log())
+    counts.loc[counts["box"] == "excluded", "n"] += 1
+    with pytest.raises(InputError, match=r"screened records → .* 2 go in, 3 come out"):
+        check_balance(counts)
+
+
+def test_dates_are_the_data_s_and_the_run_is_a_digest():
+    events = small_log()
+    assert set(events["date"]) == {"2020-07-28", "2021-01-02"}
+    assert events["run"].nunique() == 1
+    pd.testing.assert_frame_equal(events, small_log())
+
+
+def test_a_person_outranks_a_rule_and_can_be_left_out():
+    trials = pd.DataFrame({"trial_id": ["T"], "record_ids": [("A", "B")], "lead_record_id": ["A"]})
+    decisions = pd.DataFrame(
+        [
+            ("A", "include", None, "I1", "rule"),
+            ("B", "include", None, "I1", "rule"),
+            ("B", "exclude", "not-pain", None, "coder-a"),
+        ],
+        columns=["record_id", "decision", "reason", "rule_id", "decided_by"],
+    )
+    both = trial_verdicts(trials, decisions).iloc[0]
+    assert (both["decision"], both["decided_by"], both["reason"]) == (
+        "exclude",
+        "coder-a",
+        "not-pain",
+    )
+    rules = trial_verdicts(trials, decisions, ["rule"]).iloc[0]
+    assert (rules["decision"], rules["record_id"]) == ("include", "A")
+    with pytest.raises(InputError, match="no decision by coder-b"):
+        trial_verdicts(trials, decisions, ["coder-b"])
+    with pytest.raises(InputError, match="decided B twice"):
+        trial_verdicts(trials, pd.concat([decisions, decisions.iloc[[1]]]))
