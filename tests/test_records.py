@@ -5,7 +5,8 @@ import pytest
 
 from compendium.errors import InputError
 from compendium.normalise.countries import read_country_aliases
-from compendium.records import COLUMNS, SCHEMA, read_record_table, read_records
+from compendium.record_schema import COLUMNS, SCHEMA
+from compendium.records import read_record_table, read_records
 from compendium.tables import write_table
 
 SNAPSHOTS = ("background", "ctgov-2020-07-28", "ictrp-other-registries")

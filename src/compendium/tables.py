@@ -47,7 +47,7 @@ def write_table(table: pd.DataFrame, path: Path) -> Path:
         return path
     flat = table.copy()
     for name in flat.columns:
-        if flat[name].map(lambda cell: isinstance(cell, tuple | list)).any():
+        if any(isinstance(cell, tuple | list) for cell in flat[name]):
             flat[name] = [
                 json.dumps(list(cell), ensure_ascii=False)
                 if isinstance(cell, tuple | list)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from compendium.errors import InputError
+from compendium.normalise.text import storable
 from compendium.search.native import (
     MalformedRecordError,
     NativeRecord,
@@ -17,6 +18,8 @@ from compendium.search.native import (
 
 REGISTRY = "ClinicalTrials.gov"
 STUDY_URL = "https://clinicaltrials.gov/study/{}"
+# JSON escapes of NUL and of surrogates, of which a lone one fits no table.
+_UNSTORABLE = re.compile(r"\\u(?:0000|[dD][89a-fA-F])")
 NCT_ID = re.compile(r"NCT\d{8}")
 
 _JSON_NAMES = {
@@ -53,7 +56,8 @@ def parse_page(content: bytes, where: str) -> dict[str, Any]:
     """
     remedy = "fetch the page again"
     try:
-        page = json.loads(content.decode("utf-8-sig"))
+        text = content.decode("utf-8-sig")
+        page = json.loads(text)
     except UnicodeDecodeError as error:
         raise InputError(f"byte {error.start} is not UTF-8", where=where, remedy=remedy) from error
     except json.JSONDecodeError as error:
@@ -67,6 +71,8 @@ def parse_page(content: bytes, where: str) -> dict[str, Any]:
         ) from error
     except RecursionError as error:
         raise InputError("the JSON is nested too deeply", where=where, remedy=remedy) from error
+    if _UNSTORABLE.search(text):
+        page = _storable_tree(page)
     if isinstance(page, list):
         page = {"studies": page}
     elif isinstance(page, dict) and "protocolSection" in page:
@@ -200,18 +206,40 @@ def read_pages(
     check_page_order(summaries, tokens)
 
 
+def _storable_tree(node: Any) -> Any:  # noqa: ANN401
+    if isinstance(node, str):
+        return storable(node)
+    if isinstance(node, list):
+        return [_storable_tree(item) for item in node]
+    if isinstance(node, dict):
+        return {key: _storable_tree(value) for key, value in node.items()}
+    return node
+
+
+def brief_title(study: Mapping[str, Any]) -> str:
+    """Return a study's title for messages; "" where there is none to be had.
+
+    Messages and excerpts show a title and nothing else, because other parts may name persons.
+    """
+    try:
+        return dig(study, "protocolSection.identificationModule.briefTitle", str) or ""
+    except MalformedRecordError:
+        return ""
+
+
 def _check_study(study: object, location: str) -> NativeRecord | RejectedRecord:
     if not isinstance(study, dict):
         return RejectedRecord(
-            location, "", f"wrong-type: a study is {_JSON_NAMES[type(study)]}", excerpt(str(study))
+            location, "", f"wrong-type: a study is {_JSON_NAMES[type(study)]}", ""
         )
+    title = excerpt(brief_title(study))
     try:
         nct_id = dig(study, "protocolSection.identificationModule.nctId", str)
     except MalformedRecordError as error:
-        return RejectedRecord(location, "", str(error), excerpt(json.dumps(study)))
+        return RejectedRecord(location, "", str(error), title)
     if nct_id is None or not NCT_ID.fullmatch(nct_id.strip().upper()):
         reason = "no-id: the study has no nctId" if nct_id is None else f"bad-id: {nct_id!r}"
-        return RejectedRecord(location, nct_id or "", reason, excerpt(json.dumps(study)))
+        return RejectedRecord(location, nct_id or "", reason, title)
     return NativeRecord(location, study)
 
 

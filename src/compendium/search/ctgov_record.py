@@ -8,7 +8,7 @@ from compendium.normalise import vocabularies as vocabulary
 from compendium.normalise.countries import resolve_countries
 from compendium.normalise.dates import read_date
 from compendium.normalise.enrolment import read_enrolment
-from compendium.normalise.text import oddities, storable
+from compendium.normalise.text import oddities
 from compendium.search.ctgov import REGISTRY, STUDY_URL, dig, texts
 from compendium.search.native import MalformedRecordError
 
@@ -96,7 +96,7 @@ def study_row(
     flags: list[str] = []
     for column, path in _TEXTS.items():
         value = dig(protocol, path, str)
-        row[column] = storable(value) if value and value.strip() else None
+        row[column] = value if value and value.strip() else None
     for column, (path, key) in _LISTS.items():
         row[column] = _stated(texts(protocol, path, key))
     row["secondary_ids"] = _stated(
@@ -145,7 +145,6 @@ def split_criteria(text: str | None) -> tuple[str | None, str | None]:
     """
     if text is None or not text.strip():
         return None, None
-    text = storable(text)
     cut = _EXCLUSION.search(text)
     if cut is None:
         return text.strip(), None
@@ -157,7 +156,7 @@ def split_criteria(text: str | None) -> tuple[str | None, str | None]:
 
 
 def _stated(values: list[str]) -> tuple[str, ...]:
-    return tuple(storable(value.strip()) for value in values if value.strip())
+    return tuple(value.strip() for value in values if value.strip())
 
 
 def _answer(value: bool | None) -> str:
@@ -173,13 +172,13 @@ def _interventions(protocol: Mapping[str, Any]) -> dict[str, Any]:
     labelled = list(zip(texts(protocol, arms, "type"), texts(protocol, arms, "label"), strict=True))
     return {
         "intervention_types": tuple(kind for kind, _ in named),
-        "intervention_names": tuple(storable(name.strip()) for _, name in named),
+        "intervention_names": tuple(name.strip() for _, name in named),
         "intervention_descriptions": _stated(texts(protocol, path, "description")),
         "intervention_other_names": _stated(
             [name for entry in entries for name in texts(entry, "otherNames")]
         ),
         "arm_types": tuple(kind for kind, _ in labelled),
-        "arm_labels": tuple(storable(label.strip()) for _, label in labelled),
+        "arm_labels": tuple(label.strip() for _, label in labelled),
         "arm_descriptions": _stated(texts(protocol, arms, "description")),
         "number_of_arms": len(labelled) or None,
     }

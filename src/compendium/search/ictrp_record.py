@@ -92,7 +92,7 @@ def trial_row(
             "no-registry", f"neither {trial_id!r} nor the source register names a registry"
         )
     if not agreed:
-        flags.append(f"registry:source register says {clean['Source_Register']}")
+        flags.append(f"registry:contradicted {clean['Source_Register']}")
     row: dict[str, Any] = {column: clean.get(field) for column, field in _ROWS.items()}
     row |= {"record_id": trial_id, "registry": registry, "url": clean.get("web_address")}
     row["secondary_ids"] = split_list(clean.get("Secondary_ID"))
@@ -111,12 +111,12 @@ def trial_row(
     row["results"] = _results(clean)
     row["healthy_volunteers"] = "unknown"
     if clean.get("Bridging_flag_truefalse") == "True" or clean.get("other_records") == "Yes":
-        flags.append("bridged:the portal joins it to records it does not name")
+        flags.append("bridged:siblings-not-named")
     for column in ("public_title", "scientific_title"):
         flags += [f"{column}:{oddity}" for oddity in oddities(row[column] or "")]
     for column in ("inclusion_criteria", "exclusion_criteria"):
         if len(fields.get(_ROWS[column], "").rstrip()) == CUT_LENGTH:
-            flags.append(f"{column}:cut at {CUT_LENGTH:,} characters")
+            flags.append(f"{column}:cut-at-{CUT_LENGTH}")
     if row["public_title"] is None:
         flags.append("public_title:missing")
     row["flags"] = tuple(dict.fromkeys(flags))
@@ -127,7 +127,7 @@ def _clean(name: str, text: str, flags: list[str]) -> str:
     plain = unescape_fully(storable(text))
     repaired = repair_mojibake(plain)
     if repaired != plain:
-        flags.append(f"{name}:mojibake repaired")
+        flags.append(f"{name.lower()}:mojibake-repaired")
     # Titles and names keep their markup as text; long fields use <br> for line ends.
     if name in ("Public_title", "Scientific_title", "TrialID", "web_address"):
         return repaired.strip()

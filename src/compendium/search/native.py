@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from compendium.errors import InputError
+from compendium.normalise.text import storable
 
 EXCERPT_LENGTH = 200
 
@@ -60,7 +61,7 @@ class RejectedRecord:
 
 def excerpt(text: str) -> str:
     """Return the beginning of a text on one line, short enough for a table."""
-    line = " ".join(str(text).split())
+    line = " ".join(storable(text).split())
     return line if len(line) <= EXCERPT_LENGTH else line[: EXCERPT_LENGTH - 1] + "…"
 
 

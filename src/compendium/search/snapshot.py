@@ -1,7 +1,10 @@
 """A frozen registry answer: a folder of native files and the manifest that vouches for them."""
 
 import json
-from collections.abc import Mapping, Sequence
+import re
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +14,15 @@ from compendium.files import replacing, sha256_of
 MANIFEST = "manifest.json"
 SCHEMA = "compendium-snapshot/1"
 NATIVE_SUFFIXES = (".json", ".xml", ".csv")
+COMPANION = "known-items.csv"
+_SEAL_REMEDY = (
+    "restore it, or make the snapshot anew with `compendium search` or `compendium import-ictrp`"
+)
 KINDS = ("search", "known-item sample", "portal export")
+
+
+class UnsealedError(InputError):
+    """Nothing vouches for the files: the manifest is missing, or gives no digests."""
 
 
 def write_manifest(
@@ -75,7 +86,7 @@ def write_manifest(
     ]
     manifest = {
         "schema": SCHEMA,
-        "id": folder.name,
+        "id": folder.resolve().name,
         "kind": kind,
         "registry": registry,
         "processed_date": processed_date,
@@ -112,19 +123,23 @@ def read_manifest(folder: Path) -> dict[str, Any]:
 
     Raises
     ------
+    UnsealedError
+        If there is no manifest, or it lists no files with digests.
     InputError
-        If folder or manifest is missing, is not JSON, or lists no files with digests.
+        If the folder is missing, or the manifest is not JSON or points outside the folder.
     """
     folder = Path(folder)
     path = folder / MANIFEST
+    if folder.is_file():
+        raise UnsealedError("this is a file, not a snapshot folder", where=str(folder),
+                            remedy=_SEAL_REMEDY)  # fmt: skip
     if not folder.is_dir():
         raise InputError("no such snapshot folder", where=str(folder), remedy="check the path")
     if not path.is_file():
-        raise InputError(
+        raise UnsealedError(
             f"the snapshot has no {MANIFEST}, so nothing vouches for its files",
             where=str(folder),
-            remedy="restore it, or make the snapshot anew with `compendium search` or "
-            "`compendium import-ictrp`",
+            remedy=_SEAL_REMEDY,
         )
     try:
         manifest = json.loads(path.read_text(encoding="utf-8-sig"))
@@ -134,7 +149,7 @@ def read_manifest(folder: Path) -> dict[str, Any]:
         ) from error
     entries = manifest.get("files") if isinstance(manifest, dict) else None
     if not isinstance(entries, list) or not entries:
-        raise InputError(
+        raise UnsealedError(
             "the manifest lists no files",
             where=str(path),
             remedy='it needs "files": [{"name": …, "sha256": …}, …]',
@@ -143,7 +158,7 @@ def read_manifest(folder: Path) -> dict[str, Any]:
         name = entry.get("name") if isinstance(entry, dict) else None
         digest = entry.get("sha256") if isinstance(entry, dict) else None
         if not isinstance(name, str) or not isinstance(digest, str):
-            raise InputError(
+            raise UnsealedError(
                 f"files[{number}] lacks a name or a sha256", where=str(path), remedy="restore it"
             )
         if Path(name).name != name or name in ("", ".", ".."):
@@ -152,7 +167,7 @@ def read_manifest(folder: Path) -> dict[str, Any]:
                 where=str(path),
                 remedy="a snapshot holds its own files; use plain file names",
             )
-    manifest.setdefault("id", folder.name)
+    manifest.setdefault("id", folder.resolve().name)
     return manifest
 
 
@@ -203,6 +218,85 @@ def verify_snapshot(folder: Path) -> dict[str, Any]:
     return manifest
 
 
-def record_files(manifest: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return the manifest's entries that hold records, in reading order."""
-    return [entry for entry in manifest["files"] if entry.get("role", "records") == "records"]
+def files_of(manifest: Mapping[str, Any], role: str = "records") -> list[dict[str, Any]]:
+    """Return the manifest's entries of one role ("records", "companion", "rejected"), in order."""
+    return [entry for entry in manifest["files"] if entry.get("role", "records") == role]
+
+
+def survey_unsealed(path: Path) -> dict[str, Any]:
+    """List what a folder without a manifest, or a single file, holds.
+
+    Parameters
+    ----------
+    path : Path
+        A folder of native files, read in the natural order of their names (page-2 before page-10),
+        or one native file.
+
+    Returns
+    -------
+    dict
+        ``id``, ``files`` (names only) and ``unsealed``: ``True``, since no byte can be checked.
+
+    Raises
+    ------
+    InputError
+        If there is no file that a reader knows.
+    """
+    path = Path(path)
+    found = [path] if path.is_file() else sorted(path.iterdir(), key=_natural)
+    native = [
+        file.name
+        for file in found
+        if file.suffix.lower() in NATIVE_SUFFIXES and file.name not in (MANIFEST, COMPANION)
+    ]
+    if not native:
+        raise InputError(
+            f"nothing to read: no file ends in {', '.join(NATIVE_SUFFIXES)}",
+            where=str(path),
+            remedy="name a folder of API v2 pages or a portal export",
+        )
+    return {
+        "id": path.resolve().name,
+        "files": [{"name": name} for name in native],
+        "unsealed": True,
+    }
+
+
+def _natural(path: Path) -> list[tuple[int, int, str]]:
+    parts = re.split(r"(\d+)", path.name)
+    return [(0, int(part), "") if part.isdigit() else (1, 0, part) for part in parts]
+
+
+@contextmanager
+def new_snapshot(folder: Path) -> Iterator[Path]:
+    """Make a snapshot folder that appears when it is whole.
+
+    Parameters
+    ----------
+    folder : Path
+        Must not exist.
+
+    Yields
+    ------
+    Path
+        An empty folder beside it, with the same name inside a hidden one; it takes the place of
+        `folder` when the block succeeds and is removed when it raises.
+
+    Raises
+    ------
+    InputError
+        If `folder` exists: a finished snapshot is never changed.
+    """
+    folder = Path(folder)
+    if folder.exists():
+        raise InputError(
+            "it exists, and a finished snapshot is never changed",
+            where=str(folder),
+            remedy="name another folder, or remove this one first",
+        )
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f".{folder.name}.", dir=folder.parent) as hidden:
+        building = Path(hidden) / folder.name
+        building.mkdir()
+        yield building
+        building.rename(folder)
