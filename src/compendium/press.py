@@ -1,0 +1,126 @@
+"""From executed chapters to a published folder of pages: staged, built strictly, then swapped in."""
+
+import argparse
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from compendium.charts.theme import house_config
+from compendium.files import replacing
+
+PAGES = (".md", ".bib", ".yml", ".ipynb")
+
+
+def stage(book: Path, executed: Path, staged: Path) -> None:
+    """Lay out the book's source with executed notebooks in the place of their texts.
+
+    Parameters
+    ----------
+    book : Path
+        The book's source: configuration, pages, chapters.
+    executed : Path
+        Folder of executed notebooks, ``NAME.ipynb``.
+    staged : Path
+        Emptied and filled.
+    """
+    shutil.rmtree(staged, ignore_errors=True)
+    shutil.copytree(book, staged, ignore=shutil.ignore_patterns(".*"))
+    for notebook in sorted(executed.glob("*.ipynb")):
+        for text in sorted(staged.rglob(f"{notebook.stem}.md")):
+            shutil.copyfile(notebook, text.with_suffix(".ipynb"))
+            text.unlink()
+
+
+def vendor(folder: Path, views: Path) -> None:
+    """Write the scripts that every page shares, taken from the installed packages.
+
+    Parameters
+    ----------
+    folder : Path
+        Becomes part of the book's static files.
+    views : Path
+        Interactive pages that chapters made; copied beside the viewer they use.
+    """
+    import json
+
+    import sphinx_mathjax_offline
+    import vl_convert
+
+    from compendium.brains import niivue_script
+
+    folder.mkdir(parents=True, exist_ok=True)
+    # the bundle declares names at the top level: a function keeps them from meeting the page's own
+    with replacing(folder / "vega.js") as stream:
+        stream.write("(()=>{" + vl_convert.javascript_bundle() + "\n})();\n")
+    themes = {"light": house_config(), "dark": house_config(dark=True)}
+    with replacing(folder / "chart-themes.js") as stream:
+        stream.write(f"window.chartThemes={json.dumps(themes, sort_keys=True)};\n")
+    mathjax = Path(sphinx_mathjax_offline.__file__).parent / "static" / "mathjax" / "tex-svg.js"
+    shutil.copyfile(mathjax, folder / "mathjax.js")
+    pages = folder / "views"
+    pages.mkdir(exist_ok=True)
+    with replacing(pages / "niivue.js") as stream:
+        stream.write(niivue_script())
+    for page in sorted(views.glob("*.html")):
+        shutil.copyfile(page, pages / page.name)
+
+
+def build(staged: Path, out: Path) -> None:
+    """Build the staged book strictly and put it in the place of the last good one.
+
+    Parameters
+    ----------
+    staged : Path
+        What `stage` made.
+    out : Path
+        The published folder; replaced only if the build has no warning.
+
+    Raises
+    ------
+    SystemExit
+        With what the builder said, if it failed; `out` is then as it was.
+    """
+    command = Path(sys.executable).with_name("jupyter-book")
+    work = staged.parent / "making"
+    shutil.rmtree(work, ignore_errors=True)
+    arguments = ["build", str(staged), "--path-output", str(work), "-W", "-n", "--keep-going", "-q"]
+    done = subprocess.run(  # noqa: S603 - our own arguments
+        [str(command), *arguments], capture_output=True, text=True, check=False
+    )
+    log = staged.parent / "build.log"
+    with replacing(log) as stream:
+        stream.write(done.stdout + done.stderr)
+    if done.returncode != 0:
+        said = [
+            line
+            for line in (done.stdout + done.stderr).splitlines()
+            if "WARNING" in line or "ERROR" in line or "rror:" in line
+        ]
+        raise SystemExit(
+            "the book did not build; the last good one is kept\n"
+            + "\n".join(said[-30:] or done.stderr.splitlines()[-15:])
+        )
+    former = staged.parent / "former"
+    shutil.rmtree(former, ignore_errors=True)
+    if out.exists():
+        out.rename(former)
+    (work / "_build" / "html").rename(out)
+    shutil.rmtree(former, ignore_errors=True)
+    shutil.rmtree(work, ignore_errors=True)
+
+
+def main() -> None:
+    """Stage, vendor and build; see the functions."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    for name in ("book", "executed", "views", "staged", "out"):
+        parser.add_argument(f"--{name}", type=Path, required=True)
+    options = parser.parse_args()
+    stage(options.book, options.executed, options.staged)
+    vendor(options.staged / "_vendor", options.views)
+    build(options.staged, options.out)
+    sys.stderr.write(f"the book is ready: {options.out / 'index.html'}\n")
+
+
+if __name__ == "__main__":
+    main()
