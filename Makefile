@@ -12,7 +12,8 @@ help: ## say what each target does
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 book: $(STAMP) ## run every chapter that changed and build _build/html/index.html
-	@$(BIN)/doit -f dodo.py book
+	@$(BIN)/doit -n 2 -f dodo.py book $(if $(SNAPSHOT),snapshots=$(SNAPSHOT)) \
+	  $(if $(CONNECTOME),connectome=$(CONNECTOME))
 
 test: $(STAMP) book ## build the book if it is stale, then run the whole test suite
 	@$(BIN)/python -m pytest

@@ -15,7 +15,7 @@ ROOT = Path(__file__).parent
 sys.path.insert(0, str(ROOT / "src"))
 
 from compendium.chapters import expand, read_chapter  # noqa: E402
-from compendium.datasets import read_sources, wheel_path  # noqa: E402
+from compendium.datasets import data_folder, read_sources  # noqa: E402
 from compendium.errors import InputError  # noqa: E402
 from compendium.imports import helper_files  # noqa: E402
 
@@ -74,7 +74,7 @@ def task_data():
     return {
         "actions": [[sys.executable, "-m", "compendium", "data", "fetch"]],
         "file_dep": [str(ROOT / "data/sources.yml")],
-        "targets": [str(wheel_path(package, ROOT)) for package in sources.values()],
+        "targets": [str(data_folder(ROOT) / package.wheel) for package in sources.values()],
     }
 
 
@@ -121,7 +121,9 @@ def book_files():
 
 def task_html():
     """Build the pages from the executed chapters, strictly, and swap them in."""
-    names = [t["name"] for t in task_chapter()]
+    chapters = list(task_chapter())
+    names = [chapter["name"] for chapter in chapters]
+    views = [t for chapter in chapters for t in chapter["targets"] if "/derived/views/" in t]
     return {
         "actions": [
             (drop_orphans, [names]),
@@ -135,6 +137,7 @@ def task_html():
             *book_files(),
             str(ROOT / "requirements.lock"),
             *(str(EXECUTED / f"{name}.ipynb") for name in names),
+            *views,
         ],
         "targets": [str(BUILD / "html" / "index.html")],
     }

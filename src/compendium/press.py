@@ -1,9 +1,11 @@
 """From executed chapters to a published folder of pages: staged, built strictly, then swapped in."""
 
 import argparse
+import json
 import shutil
 import subprocess
 import sys
+from importlib.metadata import distribution
 from pathlib import Path
 
 from compendium.charts.theme import house_config
@@ -42,9 +44,6 @@ def vendor(folder: Path, views: Path) -> None:
     views : Path
         Interactive pages that chapters made; copied beside the viewer they use.
     """
-    import json
-
-    import sphinx_mathjax_offline
     import vl_convert
 
     from compendium.brains import niivue_script
@@ -56,8 +55,9 @@ def vendor(folder: Path, views: Path) -> None:
     themes = {"light": house_config(), "dark": house_config(dark=True)}
     with replacing(folder / "chart-themes.js") as stream:
         stream.write(f"window.chartThemes={json.dumps(themes, sort_keys=True)};\n")
-    mathjax = Path(sphinx_mathjax_offline.__file__).parent / "static" / "mathjax" / "tex-svg.js"
-    shutil.copyfile(mathjax, folder / "mathjax.js")
+    # its folder is no importable name; SVG output needs no font files
+    packed = distribution("sphinx-mathjax-offline").locate_file("sphinx-mathjax-offline")
+    shutil.copyfile(Path(packed) / "static" / "mathjax" / "tex-svg.js", folder / "mathjax.js")
     pages = folder / "views"
     pages.mkdir(exist_ok=True)
     with replacing(pages / "niivue.js") as stream:

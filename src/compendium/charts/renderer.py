@@ -69,6 +69,7 @@ def chart_markup(
             where=anchor,
             remedy="aggregate the table before charting it",
         )
+    # the page brings the configuration, in the colours of its mode
     spec.pop("config", None)
     parts = [
         f'<figure class="chart" id="{anchor}">',

@@ -1,0 +1,76 @@
+// Turns the still charts of a page into live ones, in the colours of the page's mode.
+(() => {
+  "use strict";
+  const root = document.documentElement;
+  const here = document.currentScript ? document.currentScript.src : "";
+  const base = here.slice(0, here.lastIndexOf("/") + 1);
+  const loaded = new Map();
+
+  function load(name) {
+    if (!loaded.has(name)) {
+      loaded.set(name, new Promise((resolve, reject) => {
+        const script = document.createElement("script");
+        script.src = base + name;
+        script.onload = resolve;
+        script.onerror = () => reject(new Error(name + " is missing"));
+        document.head.append(script);
+      }));
+    }
+    return loaded.get(name);
+  }
+
+  const mode = () => (root.dataset.theme === "dark" ? "dark" : "light");
+
+  async function draw(figure) {
+    const wanted = mode();
+    if (figure.dataset.drawn === wanted) return;
+    const canvas = figure.querySelector(".chart-canvas");
+    const spec = JSON.parse(figure.querySelector(".chart-spec").textContent);
+    const fresh = document.createElement("div");
+    fresh.className = "chart-live";
+    fresh.setAttribute("aria-hidden", "true");
+    canvas.append(fresh);
+    await window.vegaEmbed(fresh, spec, {
+      mode: "vega-lite", renderer: "svg", actions: false, ast: false,
+      config: window.chartThemes[wanted], tooltip: { theme: wanted },
+    });
+    for (const old of [...canvas.children]) if (old !== fresh) old.remove();
+    figure.dataset.drawn = wanted;
+  }
+
+  // one drawing after the other: the mode may change while a chart is being drawn
+  let queue = Promise.resolve();
+  const near = new Set();
+  function enqueue(figure) {
+    queue = queue
+      .then(() => Promise.all([load("vega.js"), load("chart-themes.js")]))
+      .then(() => draw(figure))
+      .catch((error) => console.error(error));
+  }
+
+  function openViewer(button) {
+    const frame = document.createElement("iframe");
+    frame.src = base + "views/" + button.dataset.viewer;
+    frame.title = "Interactive brain: " +
+      (button.closest("figure").querySelector("figcaption")?.textContent ?? "");
+    frame.className = "viewer-frame";
+    button.replaceWith(frame);
+    frame.focus();
+  }
+
+  function start() {
+    const figures = document.querySelectorAll("figure.chart");
+    const watcher = new IntersectionObserver((entries) => {
+      for (const entry of entries) {
+        if (entry.isIntersecting) { near.add(entry.target); enqueue(entry.target); }
+      }
+    }, { rootMargin: "600px" });
+    figures.forEach((figure) => watcher.observe(figure));
+    new MutationObserver(() => near.forEach(enqueue))
+      .observe(root, { attributes: true, attributeFilter: ["data-theme"] });
+    document.querySelectorAll(".viewer-button").forEach((button) =>
+      button.addEventListener("click", () => openViewer(button)));
+  }
+  if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", start);
+  else start();
+})();

@@ -1,0 +1,81 @@
+"""What the book needs of Sphinx beyond its configuration: our scripts in, other hosts' out."""
+
+import hashlib
+import re
+from pathlib import Path
+from typing import Any
+
+from docutils import nodes
+from sphinx.application import Sphinx
+
+ASSETS = Path(__file__).parent / "assets"
+# served from other hosts, or loaded on every page for a feature that this book does not use
+UNWANTED = re.compile(r"thebe|unpkg\.com|jsdelivr|cdnjs|mathjax@|require\.js")
+
+
+def add_assets(app: Sphinx) -> None:
+    """Put the house's scripts and styles on every page, named by their content."""
+    target = Path(app.srcdir) / "_vendor"
+    target.mkdir(exist_ok=True)
+    for asset in sorted(ASSETS.glob("*.*")):
+        content = asset.read_bytes()
+        digest = hashlib.sha256(content).hexdigest()[:10]
+        name = f"{asset.stem}-{digest}{asset.suffix}"
+        (target / name).write_bytes(content)
+        if asset.suffix == ".css":
+            app.add_css_file(name, priority=900)
+        elif asset.suffix == ".js":
+            app.add_js_file(name, defer="defer", priority=900)
+    app.config.html_static_path.append(str(target))
+    app.config.mathjax_path = "mathjax.js"
+
+
+def keep_to_this_host(
+    app: Sphinx,  # noqa: ARG001 - Sphinx calls with these five
+    pagename: str,  # noqa: ARG001
+    templatename: str,  # noqa: ARG001
+    context: dict[str, Any],
+    doctree: nodes.document | None,  # noqa: ARG001
+) -> None:
+    """Drop scripts of other hosts, and in-page scripts that configure them."""
+    kept = []
+    for script in context.get("script_files", []):
+        name = getattr(script, "filename", None) or str(script)
+        attributes = getattr(script, "attributes", {})
+        if not UNWANTED.search(str(name)) and not UNWANTED.search(str(attributes.get("body", ""))):
+            kept.append(script)
+    context["script_files"] = kept
+
+
+def point_to_the_text(
+    app: Sphinx,  # noqa: ARG001
+    pagename: str,
+    templatename: str,  # noqa: ARG001
+    context: dict[str, Any],
+    doctree: nodes.document | None,  # noqa: ARG001
+) -> None:
+    """Say where a page's source lies: chapters are written as text and staged as notebooks."""
+    suffix = context.get("page_source_suffix")
+    if suffix == ".ipynb":
+        context["page_source_suffix"] = ".md"
+    context["page_text"] = f"{pagename}.md"
+
+
+def mend_reference_list(app: Sphinx, exception: Exception | None) -> None:
+    """Replace a withdrawn ARIA role that makes the reference list look empty to screen readers."""
+    if exception is not None or app.builder.format != "html":
+        return
+    for page in sorted(Path(app.outdir).rglob("*.html")):
+        text = page.read_text(encoding="utf-8")
+        mended = text.replace(' role="doc-biblioentry"', "").replace(' role="list"', "")
+        if mended != text:
+            page.write_text(mended, encoding="utf-8")
+
+
+def setup(app: Sphinx) -> dict[str, Any]:
+    """Register the hooks."""
+    app.connect("builder-inited", add_assets, priority=100)
+    app.connect("html-page-context", keep_to_this_host, priority=990)
+    app.connect("html-page-context", point_to_the_text, priority=100)
+    app.connect("build-finished", mend_reference_list)
+    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
