@@ -35,7 +35,7 @@ BUILD.mkdir(exist_ok=True)
 
 
 def overrides(parameters):
-    """What the person who builds chose instead of a chapter's own values."""
+    """Return what the person who builds chose instead of a chapter's own values."""
     chosen = {}
     snapshots, connectome = get_var("snapshots", ""), get_var("connectome", "")
     if snapshots and "snapshots" in parameters:
@@ -46,7 +46,7 @@ def overrides(parameters):
 
 
 def fingerprint(folder):
-    """Names, sizes and times of a connectome too large to hash at every build."""
+    """Return names, sizes and times of a connectome too large to hash at every build."""
     path = Path(folder)
     files = sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
     if not files or not files[0].exists():
@@ -55,7 +55,7 @@ def fingerprint(folder):
 
 
 def input_files(names, chosen):
-    """Files behind the declared inputs; those of another chapter need not be there yet."""
+    """Return the files behind the declared inputs; another chapter may still have to write them."""
     files = []
     for name in names:
         if name == "data/snapshot" and "snapshots" in chosen:
@@ -112,7 +112,7 @@ RUNNER = "import compendium.chapters"
 
 
 def book_files():
-    """Everything but chapters that the pages are made of."""
+    """Return everything but chapters that the pages are made of."""
     files = [p for p in (ROOT / "book").rglob("*") if p.is_file()]
     files += [p for p in (ROOT / "src/compendium/assets").rglob("*") if p.is_file()]
     press = "import compendium.press, compendium.sphinxext"

@@ -1,4 +1,4 @@
-"""From executed chapters to a published folder of pages: staged, built strictly, then swapped in."""
+"""From executed chapters to published pages: staged, built strictly, then swapped in."""
 
 import argparse
 import json

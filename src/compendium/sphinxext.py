@@ -31,11 +31,11 @@ def add_assets(app: Sphinx) -> None:
 
 
 def keep_to_this_host(
-    app: Sphinx,  # noqa: ARG001 - Sphinx calls with these five
-    pagename: str,  # noqa: ARG001
-    templatename: str,  # noqa: ARG001
+    app: Sphinx,
+    pagename: str,
+    templatename: str,
     context: dict[str, Any],
-    doctree: nodes.document | None,  # noqa: ARG001
+    doctree: nodes.document | None,
 ) -> None:
     """Drop scripts of other hosts, and in-page scripts that configure them."""
     kept = []
@@ -48,11 +48,11 @@ def keep_to_this_host(
 
 
 def point_to_the_text(
-    app: Sphinx,  # noqa: ARG001
+    app: Sphinx,
     pagename: str,
-    templatename: str,  # noqa: ARG001
+    templatename: str,
     context: dict[str, Any],
-    doctree: nodes.document | None,  # noqa: ARG001
+    doctree: nodes.document | None,
 ) -> None:
     """Say where a page's source lies: chapters are written as text and staged as notebooks."""
     suffix = context.get("page_source_suffix")
