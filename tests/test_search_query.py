@@ -34,7 +34,7 @@ registries:
     address: https://clinicaltrials.gov/api/v2
     blocks:
       - parameter: query.cond
-        concept: pain
+        concepts: [pain]
         reason: conditions
         date: 2026-11-24
       - parameter: {parameter}
@@ -46,7 +46,7 @@ registries:
     address: https://trialsearch.who.int
     blocks:
       - parameter: Condition
-        concept: pain
+        concepts: [pain]
         reason: conditions
         date: 2026-11-24
 limits:
@@ -156,6 +156,15 @@ def test_the_query_is_literal(tmp_path):
         render_query(strategy, "ISRCTN")
 
 
+def test_concepts_in_one_field_are_joined_with_and(root):
+    strategy = read_strategy(root / "data" / "protocol")
+    (text,) = render_query(strategy, "WHO ICTRP").parameters.values()
+    pain, neuromodulation = text.split(") AND (")
+    assert pain.startswith("(pain OR ")
+    assert ' OR "spinal cord stimulation" OR ' in neuromodulation
+    assert text.count("(") == text.count(")") == 2
+
+
 def test_exact_phrases_are_quoted(tmp_path):
     strategy = read_strategy(small(tmp_path, more="\n        synonyms: false"))
     query = render_query(strategy, "ClinicalTrials.gov")
@@ -196,7 +205,7 @@ def test_a_fault_is_named_with_its_line_and_nothing_is_sent(tmp_path, changes, c
         ("reason: a second", "resaon: a second", r":12: .*\.resaon: unknown key"),
         ("term: back pain", "term: PAIN", r":11: .*'PAIN' is listed twice"),
         ("term: back pain", "term: 7", r":11: .*\.term: 7 is not a text"),
-        ("concept: pain", "concept: pian", r":20: .*no concept 'pian'; known: pain"),
+        ("concepts: [pain]", "concepts: [pian]", r":20: .*no concept 'pian'; known: pain"),
         ("interface: api", "interface: ftp", r":16: .*'ftp' is not known"),
         ("parameter: filter.advanced", "parameter: query.cond", r"query\.cond is set twice"),
         (
@@ -205,7 +214,11 @@ def test_a_fault_is_named_with_its_line_and_nothing_is_sent(tmp_path, changes, c
             r":18: .*page_size: 5000 is not a page size; 1 to 1000",
         ),
         ("item: Peer review", "item: Peers", r"item 14 is 'Peer review'"),
-        ("        expression: 'AREA", "        concept: pain\n        expression: 'AREA", "either"),
+        (
+            "        expression: 'AREA",
+            "        concepts: [pain]\n        expression: 'AREA",
+            "either",
+        ),
     ],
 )
 def test_a_broken_strategy_says_file_line_and_key(tmp_path, old, new, message):

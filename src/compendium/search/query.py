@@ -62,10 +62,7 @@ def render_query(strategy: Strategy, registry: str) -> Query:
     """
     search = strategy.of(registry)
     parameters = {
-        block.parameter: block.expression
-        or " OR ".join(
-            _write(term, search.interface) for term in strategy.concepts[block.concept].terms
-        )
+        block.parameter: block.expression or _join(strategy, block, search.interface)
         for block in search.blocks
     }
     if search.interface != API:
@@ -78,6 +75,15 @@ def render_query(strategy: Strategy, registry: str) -> Query:
     return Query(
         registry, API, parameters, f"{search.address.rstrip('/')}/studies?{urlencode(parameters)}"
     )
+
+
+def _join(strategy: Strategy, block: Block, interface: str) -> str:
+    """Join terms with OR, and concepts, each in brackets, with AND."""
+    lists = [
+        " OR ".join(_write(term, interface) for term in strategy.concepts[name].terms)
+        for name in block.concepts
+    ]
+    return lists[0] if len(lists) == 1 else " AND ".join(f"({terms})" for terms in lists)
 
 
 def _write(term: Term, interface: str) -> str:
@@ -103,8 +109,8 @@ def lint_strategy(strategy: Strategy) -> list[Fault]:
     used: dict[str, set[str]] = {}
     for search in strategy.registries:
         for block in search.blocks:
-            if block.concept:
-                used.setdefault(block.concept, set()).add(search.interface)
+            for name in block.concepts:
+                used.setdefault(name, set()).add(search.interface)
             faults += [fault.at(block.where) for fault in _lint_block(search, block)]
     for concept in strategy.concepts.values():
         if concept.id not in used:

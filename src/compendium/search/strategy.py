@@ -62,10 +62,10 @@ class Concept:
 
 @dataclass(frozen=True)
 class Block:
-    """One field of one registry's search form: a concept, or an expression written by hand."""
+    """One field of a search form: concepts joined with AND, or an expression written by hand."""
 
     parameter: str
-    concept: str
+    concepts: tuple[str, ...]
     expression: str
     synonyms: bool
     reason: str
@@ -300,17 +300,18 @@ class _Reader:
         )
 
     def block(self, keys: list[Key], concepts: Mapping[str, Concept]) -> Block:
-        value = self.mapping(keys, "parameter reason date", "concept expression synonyms")
-        if ("concept" in value) == ("expression" in value):
-            self.fail(keys, "has to have either a concept or an expression")
-        concept = self.text([*keys, "concept"], "")
-        if concept and concept not in concepts:
-            self.fail(
-                [*keys, "concept"], f"no concept {concept!r}", f"known: {', '.join(concepts)}"
-            )
+        value = self.mapping(keys, "parameter reason date", "concepts expression synonyms")
+        if ("concepts" in value) == ("expression" in value):
+            self.fail(keys, "has to have either concepts or an expression")
+        named = self.texts([*keys, "concepts"])
+        for i, name in enumerate(named):
+            if name not in concepts:
+                self.fail(
+                    [*keys, "concepts", i], f"no concept {name!r}", f"known: {', '.join(concepts)}"
+                )
         return Block(
             self.text([*keys, "parameter"]),
-            concept,
+            named,
             self.text([*keys, "expression"], ""),
             self.flag([*keys, "synonyms"], True),
             self.text([*keys, "reason"]),
