@@ -13,6 +13,7 @@ import pandas as pd
 from statsmodels.stats.proportion import proportion_confint
 
 from compendium.errors import InputError
+from compendium.registry_ids import parse_id
 from compendium.search.strategy import API, RegistrySearch, Strategy
 from compendium.tables import read_table
 
@@ -20,6 +21,7 @@ KNOWN_ITEMS = "known_items.csv"
 KNOWN_COLUMNS = ("record_id", "origin", "half")
 HALVES = ("development", "held-out")
 
+_BREAK = "\x1f"  # stands between two entries; no phrase runs across it
 _TITLES = ("public_title", "scientific_title", "acronym")
 _CONDITIONS = ("conditions", "condition_mesh")
 _NAMES = ("intervention_names", "intervention_other_names", "intervention_mesh")
@@ -82,7 +84,7 @@ def term_pattern(term: str) -> re.Pattern[str]:
     """
     words = re.findall(r"\w+", term.rstrip("*"))
     end = r"\w*" if term.endswith("*") else r"s?\b"
-    return re.compile(r"\b" + r"\W+".join(map(re.escape, words)) + end, re.IGNORECASE)
+    return re.compile(r"\b" + rf"[^\w{_BREAK}]+".join(map(re.escape, words)) + end, re.IGNORECASE)
 
 
 def match_terms(records: pd.DataFrame, strategy: Strategy) -> pd.DataFrame:
@@ -149,19 +151,18 @@ def _by_search(
 
 
 def _texts(records: pd.DataFrame, columns: tuple[str, ...]) -> pd.Series:
-    """Join the text of some columns, a line for each entry, so that no phrase spans two."""
+    """Join the text of some columns, entries kept apart, so that no phrase spans two."""
     parts = pd.Series([[] for _ in range(len(records))], index=records.index, dtype=object)
     for name in columns:
         for entries, cell in zip(parts, records[name], strict=True):
             entries.extend(cell if isinstance(cell, tuple) else [] if pd.isna(cell) else [cell])
-    # a control character is no word and no blank a pattern would accept between words
-    return parts.map("\n\x1f\n".join).astype("string")
+    return parts.map(f" {_BREAK} ".join).astype("string")
 
 
 def known_item_table(
     records: pd.DataFrame, strategy: Strategy, known: pd.DataFrame, matches: pd.DataFrame
 ) -> pd.DataFrame:
-    """Say for each known item whether the strategy finds it, and what is lacking if not.
+    """Say for each known item whether the terms find it, and what is lacking if not.
 
     Parameters
     ----------
@@ -173,34 +174,36 @@ def known_item_table(
     Returns
     -------
     DataFrame
-        One row per known item that is among the records: ``record_id``, ``registry``,
-        ``searched_in``, ``public_title``, ``half``, ``found`` (bool), ``lacking`` (concepts of
-        which no term matches).
+        One row per known item: ``record_id``, ``registry``, ``half``, ``held`` (whether it is among
+        the records; after a live search, whether the registry itself found it), ``public_title``,
+        ``found`` (whether it is held and every concept has a term that matches), ``lacking``
+        (concepts of held items of which no term matches).
     """
-    rows = []
     hits = {record_id: set(one) for record_id, one in matches.groupby("record_id")["concept"]}
-    held = known.set_index("record_id")["half"].to_dict()
-    for search, part in _by_search(records, strategy):
-        wanted = [name for block in search.blocks for name in block.concepts]
-        for record in part.itertuples():
-            if record.record_id in held:
-                have = hits.get(record.record_id, set())
-                lacking = tuple(name for name in wanted if name not in have)
-                rows.append(
-                    (
-                        record.record_id,
-                        record.registry,
-                        search.registry,
-                        record.public_title,
-                        held[record.record_id],
-                        not lacking,
-                        lacking,
-                    )
-                )
-    columns = [
-        "record_id", "registry", "searched_in", "public_title", "half", "found", "lacking",
-    ]  # fmt: skip
-    return pd.DataFrame(rows, columns=columns).sort_values("record_id", ignore_index=True)
+    wanted = {
+        record_id: [name for block in search.blocks for name in block.concepts]
+        for search, part in _by_search(records, strategy)
+        for record_id in part["record_id"]
+    }
+    about = records.set_index("record_id")[["registry", "public_title"]]
+    rows = []
+    for item in known.sort_values("record_id").itertuples():
+        held = item.record_id in wanted
+        have = hits.get(item.record_id, set())
+        lacking = tuple(name for name in wanted.get(item.record_id, ()) if name not in have)
+        registry, title = (
+            about.loc[item.record_id] if held else (_registry_of(item.record_id), None)
+        )
+        rows.append(
+            (item.record_id, registry, item.half, held, title, held and not lacking, lacking)
+        )
+    columns = ["record_id", "registry", "half", "held", "public_title", "found", "lacking"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def _registry_of(record_id: str) -> str:
+    parsed = parse_id(record_id)
+    return parsed.registry if parsed else "unknown registry"
 
 
 def recall_table(items: pd.DataFrame, by: str) -> pd.DataFrame:
@@ -209,7 +212,7 @@ def recall_table(items: pd.DataFrame, by: str) -> pd.DataFrame:
     Parameters
     ----------
     items : DataFrame
-        From `known_item_table`.
+        From `known_item_table`; usually the held ones.
     by : str
         Column to group by, such as ``"registry"`` or ``"half"``.
 
@@ -224,7 +227,10 @@ def recall_table(items: pd.DataFrame, by: str) -> pd.DataFrame:
     >>> recall_table(items, "registry").round(3).to_dict("records")[1]
     {'registry': 'all', 'found': 35, 'known': 35, 'recall': 1.0, 'low': 0.901, 'high': 1.0}
     """
-    groups = [*sorted(items.groupby(by)["found"], key=lambda pair: pair[0]), ("all", items["found"])]
+    groups = [
+        *sorted(items.groupby(by)["found"], key=lambda pair: pair[0]),
+        ("all", items["found"]),
+    ]
     rows = []
     for name, found in groups:
         count, total = int(found.sum()), len(found)
@@ -233,9 +239,7 @@ def recall_table(items: pd.DataFrame, by: str) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=[by, "found", "known", "recall", "low", "high"])
 
 
-def term_table(
-    strategy: Strategy, items: pd.DataFrame, matches: pd.DataFrame
-) -> pd.DataFrame:
+def term_table(strategy: Strategy, items: pd.DataFrame, matches: pd.DataFrame) -> pd.DataFrame:
     """Remove each term in turn and list the known items that would be lost with it.
 
     Parameters

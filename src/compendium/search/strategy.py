@@ -20,6 +20,9 @@ MAX_PAGE_SIZE = 1000
 MAX_SORT_KEYS = 2
 NOT_DONE = "not done"
 
+FILLED_IN = ("registries", "queries", "limits", "filters", "dates", "totals")
+"""Names in braces that an answer may leave to be filled in from strategy and snapshots."""
+
 PRISMA_S_ITEMS = (
     "Database name",
     "Multi-database searching",
@@ -334,4 +337,8 @@ class _Reader:
                 f"item {position + 1} is {PRISMA_S_ITEMS[position]!r}",
                 f"answer it, or write {NOT_DONE!r} and why",
             )
-        return self.text([*keys, "answer"])
+        answer = self.text([*keys, "answer"])
+        for name in re.findall(r"\{(.*?)\}", answer):
+            if name not in FILLED_IN:
+                self.fail([*keys, "answer"], f"{{{name}}} is not filled in", f"one of {FILLED_IN}")
+        return answer

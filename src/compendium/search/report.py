@@ -1,0 +1,170 @@
+"""A strategy and its snapshots as tables: what was searched, why, and what came of it."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from compendium.files import sha256_of
+from compendium.search.query import render_query
+from compendium.search.snapshot import MANIFEST, record_files, verify_snapshot
+from compendium.search.strategy import API, NOT_DONE, PORTAL, PRISMA_S_ITEMS, Strategy
+
+SHORT_HASH = 12
+INTERFACES = {API: "through its programming interface", PORTAL: "through its web form"}
+
+
+def term_reasons(strategy: Strategy) -> pd.DataFrame:
+    """Return one row per OR-term: ``concept``, ``term``, ``synonyms``, ``reason``, ``since``."""
+    return pd.DataFrame(
+        [
+            (concept.id, term.term, "on" if term.synonyms else "off", term.reason, term.date)
+            for concept in strategy.concepts.values()
+            for term in concept.terms
+        ],
+        columns=["concept", "term", "synonyms", "reason", "since"],
+    )
+
+
+def field_reasons(strategy: Strategy) -> pd.DataFrame:
+    """Return one row per field that is searched.
+
+    Returns
+    -------
+    DataFrame
+        ``registry``, ``field``, ``filled with`` (concepts or an expression), ``reason``, ``since``.
+    """
+    return pd.DataFrame(
+        [
+            (
+                search.registry,
+                block.parameter,
+                block.expression or " AND ".join(block.concepts),
+                block.reason,
+                block.date,
+            )
+            for search in strategy.registries
+            for block in search.blocks
+        ],
+        columns=["registry", "field", "filled with", "reason", "since"],
+    )
+
+
+def snapshot_table(folders: Sequence[Path], quarantine: pd.DataFrame) -> pd.DataFrame:
+    """Return one row per snapshot, after checking every byte of it.
+
+    Parameters
+    ----------
+    folders : sequence of Path
+        Snapshot folders, in the order they are read.
+    quarantine : DataFrame
+        What the readers set aside (`compendium.records`).
+
+    Returns
+    -------
+    DataFrame
+        ``snapshot``, ``kind``, ``registry``, ``as of``, ``announced``, ``retrieved``,
+        ``set aside``, ``files``, ``sha256`` (of the manifest, which holds that of every file; its
+        first 12 digits), ``coverage``.
+    """
+    rows = []
+    for folder in map(Path, folders):
+        manifest = verify_snapshot(folder)
+        rows.append(
+            (
+                manifest["id"],
+                manifest["kind"],
+                manifest["registry"],
+                manifest["processed_date"],
+                manifest["announced"],
+                manifest["retrieved"],
+                int((quarantine["snapshot_id"] == manifest["id"]).sum()),
+                len(record_files(manifest)),
+                sha256_of(folder / MANIFEST)[:SHORT_HASH],
+                manifest["coverage"],
+            )
+        )
+    columns = [
+        "snapshot", "kind", "registry", "as of", "announced", "retrieved", "set aside", "files",
+        "sha256", "coverage",
+    ]  # fmt: skip
+    return pd.DataFrame(rows, columns=columns).astype({"announced": "Int64"})
+
+
+def prisma_s_table(strategy: Strategy, manifests: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+    """Answer the sixteen items of PRISMA-S (Rethlefsen 2021) from strategy and snapshots.
+
+    Parameters
+    ----------
+    strategy : Strategy
+        Holds an answer, or "not done", for each item.
+    manifests : sequence of mapping
+        Of the snapshots, from `compendium.search.snapshot.read_manifest`.
+
+    Returns
+    -------
+    DataFrame
+        ``item`` (1 to 16), ``topic``, ``answered`` ("yes" or "not done"), ``answer``.
+    """
+    words = _filled_in(strategy, manifests)
+    return pd.DataFrame(
+        [
+            (
+                number,
+                topic,
+                NOT_DONE if answer.startswith(NOT_DONE) else "yes",
+                _fill(answer, words) or "–",
+            )
+            for number, (topic, answer) in enumerate(
+                zip(PRISMA_S_ITEMS, strategy.prisma_s, strict=True), 1
+            )
+        ],
+        columns=["item", "topic", "answered", "answer"],
+    )
+
+
+def _fill(answer: str, words: Mapping[str, str]) -> str:
+    text = answer.removeprefix(NOT_DONE).lstrip(". ")
+    for name, value in words.items():
+        text = text.replace(f"{{{name}}}", value)
+    return text
+
+
+def _filled_in(strategy: Strategy, manifests: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    filters = [
+        f"{block.parameter} on {search.registry} ({block.reason})"
+        for search in strategy.registries
+        for block in search.blocks
+        if block.expression
+    ]
+    fields = [
+        f"{search.registry}: {', '.join(render_query(strategy, search.registry).parameters)}"
+        for search in strategy.registries
+    ]
+    return {
+        "registries": ", ".join(
+            f"{s.registry} ({INTERFACES[s.interface]})" for s in strategy.registries
+        ),
+        "queries": "Printed in this chapter as they are sent, field by field: " + "; ".join(fields),
+        "limits": "; ".join(
+            f"{limit.limit}: {limit.value} ({limit.reason})" for limit in strategy.limits
+        ),
+        "filters": f"Filters: {'; '.join(filters)}." if filters else "No filters.",
+        "dates": "; ".join(
+            f"{one['id']}: {_searched(one)} {one['processed_date']}" for one in manifests
+        ),
+        "totals": "; ".join(f"{one['id']}: {_total(one)}" for one in manifests),
+    }
+
+
+def _searched(manifest: Mapping[str, Any]) -> str:
+    if manifest["kind"] == "known-item sample":
+        return "not searched, a known-item sample as of"
+    return "the registry's data as of"
+
+
+def _total(manifest: Mapping[str, Any]) -> str:
+    if manifest["kind"] == "known-item sample":
+        return f"{manifest['retrieved']:,} records, a sample and not the yield of the search"
+    return f"{manifest['retrieved']:,} records of {manifest['announced']:,} announced"

@@ -1,0 +1,91 @@
+"""Two snapshots side by side: every change is found, and every figure's change is accounted for."""
+
+from fractions import Fraction
+
+import pandas as pd
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from compendium.search.diff import attribute_change, compare_records
+
+COLUMNS = ["record_id", "registry", "snapshot_id", "public_title", "status", "conditions"]
+
+
+def table(*rows):
+    full = [
+        {"registry": "ClinicalTrials.gov", "snapshot_id": "s", "conditions": ()} | row
+        for row in rows
+    ]
+    return pd.DataFrame(full, columns=COLUMNS)
+
+
+def test_records_that_came_went_and_changed():
+    old = table(
+        {"record_id": "A", "public_title": "a", "status": "RECRUITING", "conditions": ("x",)},
+        {"record_id": "B", "public_title": "b"},
+        {"record_id": "C", "public_title": "c"},
+    )
+    new = table(
+        {"record_id": "A", "public_title": "a", "status": "COMPLETED", "conditions": ("x", "y")},
+        {"record_id": "B", "public_title": "b", "snapshot_id": "t"},
+        {"record_id": "D", "public_title": "d"},
+    )
+    found = compare_records(old, new)
+    assert list(found.appeared["record_id"]) == ["D"]
+    assert list(found.vanished["record_id"]) == ["C"]
+    assert found.changed.values.tolist() == [
+        ["A", "conditions", "x", "x; y"],
+        ["A", "status", "RECRUITING", "COMPLETED"],
+    ]
+
+
+def figures(records):
+    done = int((records["status"] == "COMPLETED").sum())
+    found = {"records": len(records)}
+    if len(records):
+        found["completed"] = Fraction(done, len(records))
+    if done:
+        found["share of titles among the completed"] = Fraction(
+            int(records["public_title"].notna().sum()), done
+        )
+    return found
+
+
+TABLES = st.dictionaries(
+    st.sampled_from("ABCDEFG"),
+    st.tuples(
+        st.sampled_from(["COMPLETED", "RECRUITING", None]), st.sampled_from(["t", "u", None])
+    ),
+).map(
+    lambda rows: table(
+        *(
+            {"record_id": name, "status": status or pd.NA, "public_title": title or pd.NA}
+            for name, (status, title) in rows.items()
+        )
+    )
+)
+
+
+@given(TABLES, TABLES)
+@settings(max_examples=60, deadline=None)
+def test_the_parts_sum_exactly_to_the_change(old, new):
+    split = attribute_change(old, new, figures)
+    for row in split.to_dict("records"):
+        assert row["appeared"] + row["changed"] + row["vanished"] == row["change"]
+        assert row["before"] + row["change"] == row["after"]
+        assert row["after"] == figures(new).get(row["figure"], 0)
+    found = compare_records(old, new)
+    records = split.set_index("figure").loc["records"]
+    assert records["appeared"] == len(found.appeared)
+    assert records["vanished"] == -len(found.vanished)
+    assert records["changed"] == 0
+
+
+@given(TABLES)
+@settings(max_examples=20, deadline=None)
+def test_nothing_moves_between_a_snapshot_and_itself(old):
+    found = compare_records(old, old)
+    assert not len(found.appeared)
+    assert not len(found.vanished)
+    assert not len(found.changed)
+    assert (attribute_change(old, old, figures)["change"] == 0).all()
