@@ -4,11 +4,14 @@ import itertools
 
 import pandas as pd
 import pytest
+from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from compendium.cli.link import link
 from compendium.errors import InputError
 from compendium.linkage import extend_review, link_records, read_review, trials_of, write_review
+from compendium.tables import read_table
 
 
 def record(record_id, title=None, **fields):
@@ -417,17 +420,72 @@ MANY = table(
 )
 
 
-@settings(max_examples=15, deadline=None)
+EXPECTED = link_records(MANY)
+
+
+@settings(max_examples=8, deadline=None)
 @given(st.permutations(range(len(MANY))))
 def test_the_order_of_rows_changes_nothing(order):
-    expected, found = link_records(MANY), link_records(MANY.iloc[order])
+    expected, found = EXPECTED, link_records(MANY.iloc[order])
     pd.testing.assert_frame_equal(found.links, expected.links)
     assert found.trials.equals(expected.trials)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(st.sets(st.integers(0, len(MANY) - 1), min_size=1))
 def test_every_record_is_in_exactly_one_trial(chosen):
     rows = MANY.iloc[sorted(chosen)]
     members = list(itertools.chain(*link_records(rows).trials.record_ids))
     assert sorted(members) == sorted(rows.record_id)
+
+
+class TestCommand:
+    @pytest.fixture
+    def run(self, root, tmp_path):
+        def invoke(*arguments):
+            base = [str(root / "data/snapshot/ictrp-other-registries")]
+            countries = ["--countries", str(root / "data/protocol/countries.csv")]
+            out = ["--out", str(tmp_path / "links.csv")]
+            return CliRunner().invoke(link, base + out + countries + list(arguments))
+
+        return invoke
+
+    def test_it_writes_links_and_trials(self, run, tmp_path):
+        result = run("--trials", str(tmp_path / "trials.csv"))
+        assert result.exit_code == 0, result.output
+        links = read_table(tmp_path / "links.csv")
+        assert links.columns[:6].tolist() == [
+            "record_a",
+            "record_b",
+            "kind",
+            "evidence",
+            "probability",
+            "decision",
+        ]
+        assert "ISRCTN10663814" in set(links.record_a)
+        trials = read_table(tmp_path / "trials.csv", lists=("record_ids", "registries"))
+        assert sum(map(len, trials.record_ids)) == 168
+        assert f"{len(trials)} trials" in result.stderr
+
+    def test_a_review_file_is_made_filled_and_obeyed(self, run, tmp_path):
+        review = tmp_path / "review.csv"
+        run("--review", str(review))
+        write_review(
+            pd.DataFrame(
+                {
+                    "record_a": ["ISRCTN10663814"],
+                    "record_b": ["NCT06442410"],
+                    "decision": ["keep-apart"],
+                    "decided_by": ["reader-1"],
+                    "reason": ["a test"],
+                }
+            ),
+            review,
+        )
+        assert run("--review", str(review)).exit_code == 0
+        links = read_table(tmp_path / "links.csv")
+        assert decision(links, "ISRCTN10663814", "NCT06442410") == "keep-apart"
+        assert read_review(review).decided_by.iloc[0] == "reader-1"
+
+    def test_a_wrong_ending_is_a_usage_error(self, run):
+        assert run("--trials", "trials.xlsx").exit_code == 2
