@@ -26,7 +26,7 @@ def tables(sizes, registries, decisions, faults):
             records.append((name, registries[at % len(registries)], ("now", "other")[at % 2]))
             decision = decisions[at % len(decisions)]
             reason = "not-pain" if decision == "exclude" else None
-            said.append((name, "screening", decision, reason, "E1", None, None, None, None, "rule"))
+            said.append((name, "title", decision, reason, "E1", None, None, None, None, "rule"))
         trials.append((f"T{number:03d}", tuple(names), ("x",), names[0]))
         n += size
     decided = pd.DataFrame(
@@ -143,6 +143,8 @@ def test_counts_of_a_small_review():
         (row.box, row.unit, row.registry, None if pd.isna(row.reason) else row.reason): row.n
         for row in counts.itertuples()
     }
+    left = counts["box"].isin(["excluded", "unsure", "included"])
+    assert (counts["stage"] == "title").fillna(False).tolist() == left.tolist()
     assert rows == {
         ("identified", "record", "ClinicalTrials.gov", None): 2,
         ("identified", "record", "ISRCTN", None): 2,
@@ -175,7 +177,7 @@ def test_counts_of_a_small_review():
 )
 def test_a_lost_event_is_named_by_its_arrow(stage, decision, arrow):
     events = small_log()
-    lost = events.index[(events["stage"] == stage) & (events["decision"] == decision)][0]
+    lost = events.index[events["stage"].str.startswith(stage) & (events["decision"] == decision)][0]
     with pytest.raises(InputError, match=arrow):
         prisma_flow(events.drop(index=lost))
 
@@ -193,14 +195,16 @@ def test_a_trial_needs_one_lead_record():
 
 def test_an_exclusion_needs_a_reason():
     events = small_log()
-    events.loc[(events["stage"] == "verdict") & (events["decision"] == "exclude"), "reason"] = pd.NA
+    events.loc[
+        (events["stage"] == "verdict/title") & (events["decision"] == "exclude"), "reason"
+    ] = pd.NA
     with pytest.raises(InputError, match="screened → excluded: excluded without a reason"):
         prisma_flow(events)
 
 
 def test_a_later_event_supersedes_and_the_earlier_stays_in_the_log():
     events = small_log()
-    last = events[events["stage"] == "verdict"].iloc[[0]]
+    last = events[events["stage"] == "verdict/title"].iloc[[0]]
     longer = append_events(events, last.assign(decision="unsure", reason="target not stated"))
     assert len(longer) == len(events) + 1
     pd.testing.assert_frame_equal(longer.iloc[:-1], events, check_dtype=False)
@@ -227,11 +231,12 @@ def test_a_person_outranks_a_rule_and_can_be_left_out():
     trials = pd.DataFrame({"trial_id": ["T"], "record_ids": [("A", "B")], "lead_record_id": ["A"]})
     decisions = pd.DataFrame(
         [
-            ("A", "include", None, "I1", "rule"),
-            ("B", "include", None, "I1", "rule"),
-            ("B", "exclude", "not-pain", None, "coder-a"),
+            ("A", "title", "exclude", "not-pain", "E1", "rule"),
+            ("A", "whole", "include", None, "I1", "rule"),
+            ("B", "whole", "include", None, "I1", "rule"),
+            ("B", "whole", "exclude", "not-pain", None, "coder-a"),
         ],
-        columns=["record_id", "decision", "reason", "rule_id", "decided_by"],
+        columns=["record_id", "stage", "decision", "reason", "rule_id", "decided_by"],
     )
     both = trial_verdicts(trials, decisions).iloc[0]
     assert (both["decision"], both["decided_by"], both["reason"]) == (
@@ -243,5 +248,5 @@ def test_a_person_outranks_a_rule_and_can_be_left_out():
     assert (rules["decision"], rules["record_id"]) == ("include", "A")
     with pytest.raises(InputError, match="no decision by coder-b"):
         trial_verdicts(trials, decisions, ["coder-b"])
-    with pytest.raises(InputError, match="decided B twice"):
-        trial_verdicts(trials, pd.concat([decisions, decisions.iloc[[1]]]))
+    with pytest.raises(InputError, match="decided B twice at stage whole"):
+        trial_verdicts(trials, pd.concat([decisions, decisions.iloc[[2]]]))

@@ -9,9 +9,11 @@ stage                     unit     decision
 identification            record   ``identified``
 reading                   record   ``set aside`` (with the reason)
 linkage                   record   ``lead`` or ``linked``, with the trial as the reason
-screening                 record   one opinion: ``include``, ``unsure``, ``exclude``; one an actor
-verdict                   trial    the one that counts: ``include``, ``unsure``, ``exclude``
+screening/title, ...      record   one opinion: ``include``, ``unsure``, ``exclude``; one an actor
+verdict/title, ...        trial    the one that counts: ``include``, ``unsure``, ``exclude``
 ========================  =======  ===============================================================
+
+The last two say after the slash at which stage of screening they fell.
 """
 
 import hashlib
@@ -81,7 +83,8 @@ def log_events(
     members["date"] = members["record_ids"].map(origin["date"])
     members["registry"] = members["record_ids"].map(origin["registry"])
     leads = members["record_ids"] == members["lead_record_id"]
-    opinions = decisions.sort_values(["record_id", "decided_by"])
+    # stable: an actor's opinions on one record stay in the order of the stages
+    opinions = decisions.sort_values(["record_id", "decided_by"], kind="stable")
     settled = verdicts.sort_values("trial_id")
     parts = [
         found.assign(unit="record", stage="identification", decision="identified", actor="search"),
@@ -102,7 +105,7 @@ def log_events(
             item=opinions["record_id"],
             unit="record",
             registry=opinions["record_id"].map(origin["registry"]),
-            stage="screening",
+            stage="screening/" + opinions["stage"],
             rule=opinions["rule_id"],
             actor=opinions["decided_by"],
             date=opinions["record_id"].map(origin["date"]),
@@ -111,7 +114,7 @@ def log_events(
             item=settled["trial_id"],
             unit="trial",
             registry=settled["trial_id"].map(members[leads].set_index("trial_id")["registry"]),
-            stage="verdict",
+            stage="verdict/" + settled["stage"],
             rule=settled["rule_id"],
             actor=settled["decided_by"],
             date=settled["trial_id"].map(members.groupby("trial_id")["date"].max()),
@@ -181,7 +184,7 @@ def standing_events(events: pd.DataFrame) -> pd.DataFrame:
         .drop_duplicates(["unit", "stage", "decision"])
         .itertuples(index=False)
     ):
-        known_unit, known_decisions = STAGES.get(stage, ("", ()))
+        known_unit, known_decisions = STAGES.get(step_of(stage), ("", ()))
         if unit != known_unit or decision not in known_decisions:
             raise InputError(
                 f"{item}: {unit} / {stage} / {decision} is not an event of this log",
@@ -189,3 +192,8 @@ def standing_events(events: pd.DataFrame) -> pd.DataFrame:
                 remedy=f"stages are {', '.join(STAGES)}",
             )
     return events.drop_duplicates(["run", "item", "unit", "stage", "actor"], keep="last")
+
+
+def step_of(stage: str) -> str:
+    """Return a stage's step of the review: "screening/title" is a step of "screening"."""
+    return stage.partition("/")[0]

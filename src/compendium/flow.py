@@ -8,9 +8,10 @@ from collections.abc import Sequence
 import pandas as pd
 
 from compendium.errors import InputError
-from compendium.events import standing_events
+from compendium.events import standing_events, step_of
 
 BOXES = ("identified", "set aside", "linked", "screened", "excluded", "unsure", "included")
+COUNTED = ["box", "unit", "registry", "stage", "reason"]
 # arrow: what goes in, what must come out of it; each is (box, unit)
 ARROWS = (
     (
@@ -46,10 +47,11 @@ def prisma_flow(events: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        `box` (one of `BOXES`), `unit` (record or trial), `registry`, `reason` (for the boxes that
-        have one, otherwise missing), `n`; sorted, rows of 0 left out. A trial is counted in the
-        registry of its lead record; `screened`, `excluded`, `unsure` and `included` are counted
-        both in trials and in all the records of those trials.
+        `box` (one of `BOXES`), `unit` (record or trial), `registry`, `stage` (of screening, at
+        which a trial left it) and `reason` (both for the boxes that have one, otherwise missing),
+        `n`; sorted, rows of 0 left out. A trial is counted in the registry of its lead record;
+        `screened`, `excluded`, `unsure` and `included` are counted both in trials and in all the
+        records of those trials.
 
     Raises
     ------
@@ -61,11 +63,12 @@ def prisma_flow(events: pd.DataFrame) -> pd.DataFrame:
             f"{events['run'].nunique()} runs in one log", where="events", remedy="choose one run"
         )
     holds = standing_events(events)
-    found = _once(holds[holds["stage"] == "identification"], "identified")
-    aside = _once(holds[holds["stage"] == "reading"], "identified → set aside")
-    linkage = _once(holds[holds["stage"] == "linkage"], "identified → linked")
-    verdict = _once(holds[holds["stage"] == "verdict"], "screened → included")
-    opinions = holds[holds["stage"] == "screening"]
+    step = holds["stage"].map(step_of)
+    found = _once(holds[step == "identification"], "identified")
+    aside = _once(holds[step == "reading"], "identified → set aside")
+    linkage = _once(holds[step == "linkage"], "identified → linked")
+    verdict = _once(holds[step == "verdict"], "screened → included")
+    opinions = holds[step == "screening"]
 
     nowhere = found.index[found["registry"].isna()]
     _require(nowhere.empty, "identified", "no registry", nowhere)
@@ -93,36 +96,28 @@ def prisma_flow(events: pd.DataFrame) -> pd.DataFrame:
     mute = verdict.index[(verdict["decision"] == "exclude") & verdict["reason"].isna()]
     _require(mute.empty, "screened → excluded", "excluded without a reason", mute)
 
-    fate = linkage.assign(
-        fate=verdict["decision"].reindex(linkage["reason"]).map(_BOX_OF).to_numpy(),
-        why=verdict["reason"].reindex(linkage["reason"]).to_numpy(),
+    verdict = verdict.assign(
+        box=verdict["decision"].map(_BOX_OF),
+        # an inclusion needs no reason, so its reasons are no breakdown of the flow
+        reason=verdict["reason"].mask(verdict["decision"] == "include"),
+        stage=verdict["stage"].str.split("/").str[-1],
     )
-    linked = linkage[linkage["decision"] == "linked"]
-    counts = pd.concat(
+    fate = verdict[["box", "stage", "reason"]].reindex(linkage["reason"]).set_index(linkage.index)
+    everybody = pd.concat(
         [
-            _count(found, "identified", "record"),
-            _count(aside, "set aside", "record", aside["reason"]),
-            _count(linked, "linked", "record"),
-            _count(linkage, "screened", "record"),
-            _count(verdict, "screened", "trial"),
-            *(
-                _count(group, str(box), "record", group["why"])
-                for box, group in fate.groupby("fate")
-            ),
-            *(
-                _count(group, _BOX_OF[str(decision)], "trial", group["reason"])
-                for decision, group in verdict.groupby("decision")
-            ),
+            _boxed(found, "record", box="identified"),
+            _boxed(aside, "record", box="set aside", reason=aside["reason"]),
+            _boxed(linkage[linkage["decision"] == "linked"], "record", box="linked"),
+            _boxed(linkage, "record", box="screened"),
+            _boxed(verdict, "trial", box="screened"),
+            _boxed(linkage, "record", **fate),
+            _boxed(verdict, "trial", **verdict[["box", "stage", "reason"]]),
         ]
     )
-    # an inclusion needs no reason, so that its reasons are not a breakdown of the flow
-    counts.loc[counts["box"] == "included", "reason"] = pd.NA
+    counts = everybody.groupby(COUNTED, dropna=False).size().reset_index(name="n")
     place = {box: number for number, box in enumerate(BOXES)}
-    keys = ["box", "unit", "registry", "reason"]
-    counts = counts.groupby(keys, dropna=False, as_index=False)["n"].sum()
     counts = counts.sort_values(
-        ["box", "unit", "registry", "reason"],
-        key=lambda column: column.map(place) if column.name == "box" else column,
+        COUNTED, key=lambda column: column.map(place) if column.name == "box" else column
     ).reset_index(drop=True)
     check_balance(counts)
     return counts
@@ -187,12 +182,6 @@ def _require(holds: bool, arrow: str, what: str, items: Sequence) -> None:
         raise InputError(f"{what}: {named[0]}{more}", where=f"flow, {arrow}")
 
 
-def _count(
-    rows: pd.DataFrame, box: str, unit: str, reason: pd.Series | None = None
-) -> pd.DataFrame:
-    reasons = pd.Series(pd.NA, index=rows.index, dtype="string") if reason is None else reason
-    table = pd.DataFrame(
-        {"registry": rows["registry"], "reason": reasons.astype("string")}, index=rows.index
-    )
-    counted = table.groupby(["registry", "reason"], dropna=False).size().reset_index(name="n")
-    return counted.assign(box=box, unit=unit)[["box", "unit", "registry", "reason", "n"]]
+def _boxed(rows: pd.DataFrame, unit: str, **labels: object) -> pd.DataFrame:
+    table = rows[["registry"]].assign(unit=unit, **labels)
+    return table.reindex(columns=COUNTED).astype("string")

@@ -8,7 +8,15 @@ from compendium.errors import InputError
 
 DECISIONS = ("include", "unsure", "exclude")
 PRECEDENCE = ("coder-a", "rule")
-VERDICT_COLUMNS = ("trial_id", "decision", "reason", "record_id", "rule_id", "decided_by")
+VERDICT_COLUMNS = (
+    "trial_id",
+    "stage",
+    "decision",
+    "reason",
+    "record_id",
+    "rule_id",
+    "decided_by",
+)
 
 
 def trial_verdicts(
@@ -24,7 +32,8 @@ def trial_verdicts(
     trials : DataFrame
         `trial_id`, `record_ids`, `lead_record_id`.
     decisions : DataFrame
-        One row per record and actor: `record_id`, `decision`, `reason`, `rule_id`, `decided_by`.
+        One row per record, stage and actor, stages in their order: `record_id`, `stage`,
+        `decision`, `reason`, `rule_id`, `decided_by`. An actor's last row on a record counts.
     precedence : sequence of str
         Actors, the strongest first. Leave one out and its decisions are not heard, so that
         ``("rule",)`` answers what the rules alone would have done.
@@ -32,22 +41,25 @@ def trial_verdicts(
     Returns
     -------
     DataFrame
-        One row per trial, in the order of `trials`: `trial_id`, `decision`, `reason`, and whose
-        decision on which record it was (`record_id`, `rule_id`, `decided_by`).
+        One row per trial, in the order of `trials`: `trial_id`, the `stage` at which it was
+        settled, `decision`, `reason`, and whose decision on which record that was (`record_id`,
+        `rule_id`, `decided_by`).
 
     Raises
     ------
     InputError
-        If a decision is not one of include, unsure, exclude; if one actor decided a record twice;
+        If a decision is not one of include, unsure, exclude; if one actor decided a record twice
+        in one stage;
         or if nobody heard decided any record of a trial.
 
     Examples
     --------
     >>> trials = pd.DataFrame({"trial_id": ["T1"], "record_ids": [("N1", "I1")],
     ...                        "lead_record_id": ["N1"]})
-    >>> said = pd.DataFrame([("N1", "exclude", "not-pain", "E4", "rule"),
-    ...                      ("I1", "include", None, "I1", "coder-a")],
-    ...                     columns=["record_id", "decision", "reason", "rule_id", "decided_by"])
+    >>> said = pd.DataFrame(
+    ...     [("N1", "title", "exclude", "not-pain", "E4", "rule"),
+    ...      ("I1", "title", "include", "in-scope", "I1", "coder-a")],
+    ...     columns=["record_id", "stage", "decision", "reason", "rule_id", "decided_by"])
     >>> trial_verdicts(trials, said)[["decision", "record_id", "decided_by"]].values.tolist()
     [['include', 'I1', 'coder-a']]
     """
@@ -57,14 +69,15 @@ def trial_verdicts(
             f"unknown decision {strange[0]!r}", where="decisions", remedy=f"one of {DECISIONS}"
         )
     heard = decisions[decisions["decided_by"].isin(precedence)]
-    twice = heard.duplicated(["record_id", "decided_by"])
+    twice = heard.duplicated(["record_id", "stage", "decided_by"])
     if twice.any():
         first = heard[twice].iloc[0]
         raise InputError(
-            f"{first['decided_by']} decided {first['record_id']} twice",
+            f"{first['decided_by']} decided {first['record_id']} twice at stage {first['stage']}",
             where="decisions",
-            remedy="keep one row per record and actor",
+            remedy="keep one row per record, stage and actor",
         )
+    heard = heard.drop_duplicates(["record_id", "decided_by"], keep="last")
     members = pd.DataFrame(
         [
             (place, trial.trial_id, record, record != trial.lead_record_id)
