@@ -137,8 +137,8 @@ def read_coding(path: Path, codebook: Codebook, coder: str = "coder-a") -> pd.Da
     ----------
     path : Path
         JSON Lines: ``nct_id`` (or ``record_id``), ``modality``, ``target``, ``condition`` (lists),
-        ``comparator``, ``scope``, ``scope_reason``, ``target_quote``. A value ``other:…`` carries
-        its own words.
+        ``comparator``, ``scope``, ``scope_reason``, ``target_quote``. An entry may carry words of
+        its own: "other:amygdala", "DLPFC (side not stated)".
     codebook : Codebook
         Says which variables and values there are.
     coder : str
@@ -173,7 +173,7 @@ def read_coding(path: Path, codebook: Codebook, coder: str = "coder-a") -> pd.Da
                 continue
             given = entry[name] if isinstance(entry[name], list) else [entry[name]]
             for text in [str(item) for item in given if item] or [NOT_STATED]:
-                value, _, words = text.partition(":") if text.startswith(OTHER) else (text, "", "")
+                value, words = _value_and_words(text)
                 if value not in codebook[name].values and value != NOT_STATED:
                     raise InputError(
                         f"the codebook has no {name} {value!r}", where=f"{path}:{number}: {name}"
@@ -184,6 +184,18 @@ def read_coding(path: Path, codebook: Codebook, coder: str = "coder-a") -> pd.Da
         rows, columns=["record_id", "variable", "value", "words", "made_by"]
     ).drop_duplicates(["record_id", "variable", "value"], ignore_index=True)
     return table.astype("string")
+
+
+def _value_and_words(text: str) -> tuple[str, str]:
+    """Part a coder's entry into code and free words.
+
+    >>> _value_and_words("other:amygdala"), _value_and_words("DLPFC (side not stated)")
+    (('other', 'amygdala'), ('DLPFC', 'side not stated'))
+    """
+    if text.startswith(f"{OTHER}:"):
+        return OTHER, text.removeprefix(f"{OTHER}:").strip()
+    value, _, words = text.partition(" (")
+    return value, words.removesuffix(")")
 
 
 def _by_record(
@@ -200,7 +212,7 @@ def _by_record(
             raise InputError(
                 f"the codebook has no {row.variable} {row.value!r}", where=row.record_id
             )
-        coder, matches = held.setdefault((row.record_id, row.variable), (row.made_by, []))
+        _, matches = held.setdefault((row.record_id, row.variable), (row.made_by, []))
         if row.value != NOT_STATED:
             words = getattr(row, "words", "")
             matches.append(Match(row.value, "", "", "" if pd.isna(words) else str(words)))

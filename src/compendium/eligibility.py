@@ -4,18 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from compendium.codebook import (
-    fields_of,
-    need,
-    only,
-    read_groups,
-    read_guards,
-    read_rules,
-)
+from compendium.rulefile import Part, Vocabulary, open_part, read_rules
 from compendium.rules import RuleSet
-from compendium.yamls import fail, load_yaml
 
 DECISIONS = ("include", "exclude", "unsure")
+REASON_KEYS = ("decision", "definition", "example", "counter_example")
 
 
 @dataclass(frozen=True)
@@ -64,48 +57,44 @@ def read_eligibility(path: Path) -> Eligibility:
     path : Path
         The file. `data/protocol/eligibility.yml` explains its own keys at the top.
 
+    Returns
+    -------
+    Eligibility
+
     Raises
     ------
     InputError
         With file, line and key: a reason without definition, example or counter-example, a rule
-        with an unknown reason, a stage that can end without a decision, and what `read_codebook`
-        raises for rules.
+        with an unknown reason, a stage that can end without a decision, and what `read_rules`
+        raises.
     """
-    path = Path(path)
-    data = load_yaml(path)
-    only(path, data, [], {"fields", "guards", "concepts", "reasons", "stages"})
-    need(path, data, [], ("reasons", "stages"))
-    groups, guards = read_groups(path, data), read_guards(path, data)
-    reasons = {}
-    for code in data["reasons"]:
-        at = ["reasons", code]
-        keys = ("decision", "definition", "example", "counter_example")
-        need(path, data, at, keys)
-        only(path, data, at, keys)
-        block = data["reasons"][code]
-        if block["decision"] not in DECISIONS:
-            fail(path, data, [*at, "decision"], f"a decision is one of {', '.join(DECISIONS)}")
-        texts = {key: " ".join(str(block[key]).split()) for key in keys}
-        reasons[str(code)] = Reason(str(code), **texts)
+    file = open_part(path)
+    file.only({"fields", "guards", "concepts", "reasons", "stages"})
+    file.need("reasons", "stages")
+    vocabulary = Vocabulary.of(file)
+    reasons = {str(code): _read_reason(file / "reasons" / code) for code in file.data["reasons"]}
     seen: set[str] = set()
-    stages = []
-    for name in data["stages"]:
-        at = ["stages", name]
-        need(path, data, at, ("definition", "read", "rules"))
-        only(path, data, at, {"definition", "read", "context", "rules"})
-        block = data["stages"][name]
-        read = fields_of(path, data, [*at, "read"], groups)
-        context = fields_of(path, data, [*at, "context"], groups) if "context" in block else read
-        rules = read_rules(
-            path,
-            data,
-            [*at, "rules"],
-            values=set(reasons),
-            groups=groups,
-            guards=guards,
-            seen=seen,
-            last_is_default=True,
-        )
-        definition = " ".join(str(block["definition"]).split())
-        stages.append(Stage(str(name), definition, RuleSet(rules, (read,), context, multi=False)))
-    return Eligibility(reasons, tuple(stages), path)
+    stages = tuple(
+        _read_stage(file / "stages" / name, vocabulary, reasons, seen)
+        for name in file.data["stages"]
+    )
+    return Eligibility(reasons, stages, Path(path))
+
+
+def _read_reason(part: Part) -> Reason:
+    part.only(REASON_KEYS)
+    part.need(*REASON_KEYS)
+    (part / "decision").among(DECISIONS)
+    texts = {key: " ".join(str(part.data[key]).split()) for key in REASON_KEYS}
+    return Reason(code=str(part.keys[-1]), **texts)
+
+
+def _read_stage(
+    part: Part, vocabulary: Vocabulary, reasons: Mapping[str, Reason], seen: set[str]
+) -> Stage:
+    part.only({"definition", "read", "rules"})
+    part.need("definition", "read", "rules")
+    read = vocabulary.columns(part / "read")
+    rules = read_rules(part / "rules", vocabulary, reasons, seen, last_is_default=True)
+    definition = " ".join(str(part.data["definition"]).split())
+    return Stage(str(part.keys[-1]), definition, RuleSet(rules, (read,), read, multi=False))

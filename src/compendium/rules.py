@@ -10,7 +10,8 @@ followed by ``?`` for none or such a run. So ``deep brain stimulation`` also fin
 are written ``(?-i:TENS)``.
 
 Offsets count characters of the field's own text. In a field that is a list they count within one
-element, and the element's position, from 0, stands with the field's name: ``intervention_names[1]``.
+element, and the element's position, from 0, stands with the field's name:
+``intervention_names[1]``.
 """
 
 import re
@@ -177,9 +178,7 @@ def find(rule: Rule, record: Mapping[str, Any], fields: Sequence[str]) -> list[M
             if rule.not_before and rule.not_before.match(text, hit.end()):
                 continue
             if hit.end() > hit.start():
-                found.append(
-                    Match(rule.value, rule.id, name, hit.group(), hit.start(), hit.end())
-                )
+                found.append(Match(rule.value, rule.id, name, hit.group(), hit.start(), hit.end()))
     return found
 
 
