@@ -143,7 +143,7 @@ def place_seed(
     >>> from compendium.connectome.simulate import brain_space
     >>> seed = place_seed(Sphere("M1", (-37, -21, 58), 6), brain_space(8))
     >>> seed.n_locations, round(seed.coverage, 2)
-    (9, 0.55)
+    (11, 0.92)
     """
     if isinstance(site, ParcelSite):
         return _place_parcels(site, space)

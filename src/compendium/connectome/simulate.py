@@ -117,7 +117,7 @@ def _fine_mask() -> tuple[np.ndarray, np.ndarray]:
     """Return the voxel indices of the 1 mm mask, shape (n, 3), and its affine."""
     from nilearn.datasets import load_mni152_brain_mask, load_mni152_gm_mask
 
-    grey = load_mni152_gm_mask(resolution=1, threshold=0.3)
+    grey = load_mni152_gm_mask(resolution=1)
     brain = load_mni152_brain_mask(resolution=1)
     axes = [
         scale * np.arange(size) + start
