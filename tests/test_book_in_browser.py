@@ -1,0 +1,168 @@
+"""The built book as a person meets it: in a browser, light and dark, wide and on a phone."""
+
+import json
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import sync_playwright
+
+from tests.book_pages import HTML, browser_path, launch, pages, require_book, soup
+
+pytestmark = [pytest.mark.book, pytest.mark.browser]
+# the glyph of an icon font counts as text for this rule, which no eye or screen reader meets
+AXE = {
+    "runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"],
+    "rules": {"label-content-name-mismatch": {"enabled": False}},
+    "resultTypes": ["violations"],
+}
+STILL = "*{transition:none!important;animation:none!important;scroll-behavior:auto!important}"
+
+
+@pytest.fixture(scope="module")
+def browser():
+    require_book()
+    browser_path()
+    with sync_playwright() as playwright:
+        yield from launch(playwright)
+
+
+def visit(context, page):
+    """Open a page, scroll through it so that every chart is drawn, and note what went wrong."""
+    trouble = []
+    tab = context.new_page()
+    tab.on("pageerror", lambda error: trouble.append(f"error: {error}"))
+    tab.on("requestfailed", lambda request: trouble.append(f"failed: {request.url}"))
+    tab.on(
+        "request",
+        lambda request: (
+            None
+            if request.url.startswith(("file:", "data:", "blob:"))
+            else trouble.append(f"left the page: {request.url}")
+        ),
+    )
+    tab.goto((HTML / page).as_uri())
+    tab.add_style_tag(content=STILL)
+    tab.evaluate(
+        """async () => {
+            for (let y = 0; y < document.documentElement.scrollHeight; y += 700) {
+                scrollTo(0, y);
+                await new Promise((done) => setTimeout(done, 25));
+            }
+            scrollTo(0, 0);
+        }"""
+    )
+    tab.wait_for_function(
+        "[...document.querySelectorAll('figure.chart')].every(f => f.dataset.drawn)", timeout=30_000
+    )
+    return tab, trouble
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("page", pages())
+def test_a_page_is_whole_and_accessible(browser, page, scheme):
+    context = browser.new_context(viewport={"width": 1280, "height": 900}, color_scheme=scheme)
+    tab, trouble = visit(context, page)
+    assert trouble == []
+    assert tab.evaluate("document.documentElement.dataset.theme") == scheme
+    charts = tab.evaluate(
+        """[...document.querySelectorAll('figure.chart')].map((figure) => ({
+            id: figure.id, drawn: figure.dataset.drawn,
+            live: figure.querySelectorAll('.chart-live svg').length,
+            still: figure.querySelectorAll('.chart-canvas > svg').length}))"""
+    )
+    for chart in charts:
+        assert (chart["drawn"], chart["live"], chart["still"]) == (scheme, 1, 0), chart
+    found = Axe().run(tab, options=AXE).response["violations"]
+    told = [
+        f"{v['id']}: {n['html'][:160]} — {n.get('failureSummary', '')[:220]}"
+        for v in found
+        for n in v["nodes"]
+    ]
+    context.close()
+    assert told == [], "\n".join(told[:12])
+
+
+@pytest.mark.parametrize("page", pages())
+def test_a_phone_shows_a_page_without_sideways_scrolling(browser, page):
+    context = browser.new_context(viewport={"width": 390, "height": 844}, color_scheme="light")
+    tab, trouble = visit(context, page)
+    assert trouble == []
+    wide = tab.evaluate(
+        """() => {
+            const limit = document.documentElement.clientWidth + 1;
+            const inside = (e) => e.closest('.table-frame, .chart-canvas, .picture-frame, pre, '
+                + 'mjx-container, .bd-sidebar-primary, .bd-sidebar-secondary, dialog');
+            return [...document.querySelectorAll('.bd-main *')]
+                .filter((e) => e.getBoundingClientRect().right > limit && !inside(e))
+                .map((e) => e.tagName + '.' + e.className).slice(0, 5);
+        }"""
+    )
+    overflow = tab.evaluate("document.documentElement.scrollWidth - window.innerWidth")
+    context.close()
+    assert overflow <= 0, wide
+    assert wide == []
+
+
+def test_charts_follow_the_mode_switch(browser):
+    page = next(p for p in pages() if soup(p).find("figure", class_="chart"))
+    context = browser.new_context(viewport={"width": 1280, "height": 900}, color_scheme="light")
+    tab, trouble = visit(context, page)
+    tab.evaluate("document.documentElement.dataset.theme = 'dark'")
+    tab.wait_for_function(
+        "[...document.querySelectorAll('figure.chart')].every(f => f.dataset.drawn === 'dark')",
+        timeout=30_000,
+    )
+    assert tab.locator("figure.chart .chart-live").count() == tab.locator("figure.chart").count()
+    context.close()
+    assert trouble == []
+
+
+def test_without_scripts_every_chart_is_still_there(browser):
+    page = next(p for p in pages() if soup(p).find("figure", class_="chart"))
+    context = browser.new_context(java_script_enabled=False)
+    tab = context.new_page()
+    tab.goto((HTML / page).as_uri())
+    box = tab.locator("figure.chart .chart-canvas > svg").first.bounding_box()
+    context.close()
+    assert box["width"] > 200
+    assert box["height"] > 40
+
+
+def test_the_keyboard_reaches_search_contents_and_data(browser):
+    page = next(p for p in pages() if soup(p).find("figure", class_="chart"))
+    context = browser.new_context(viewport={"width": 1280, "height": 900})
+    tab, _ = visit(context, page)
+    reached = set()
+    for _ in range(90):
+        tab.keyboard.press("Tab")
+        reached.add(
+            tab.evaluate(
+                "(e => e ? (e.className || e.tagName).toString() : '')(document.activeElement)"
+            )
+        )
+    context.close()
+    words = json.dumps(sorted(reached))
+    assert "search-button" in words
+    assert "data-link" in words or "table-frame" in words
+
+
+def test_the_search_finds_a_word_of_the_book(browser):
+    context = browser.new_context()
+    tab = context.new_page()
+    tab.goto((HTML / "search.html").as_uri() + "?q=neuromodulation")
+    tab.wait_for_selector("#search-results li", timeout=30_000)
+    assert tab.locator("#search-results li").count() >= 1
+    context.close()
+
+
+def test_a_viewer_opens_on_demand_and_stays_on_this_host(browser):
+    with_viewer = [p for p in pages() if soup(p).find(class_="viewer-button")]
+    if not with_viewer:
+        pytest.skip("this book has no interactive brain")
+    context = browser.new_context(viewport={"width": 1280, "height": 900})
+    tab, trouble = visit(context, with_viewer[0])
+    tab.locator(".viewer-button").first.click()
+    frame = tab.frame_locator(".viewer-frame").first
+    frame.locator("body[data-ready=yes]").wait_for(state="attached", timeout=60_000)
+    context.close()
+    assert trouble == []
