@@ -21,7 +21,8 @@ from lxml import etree
 from compendium.files import replacing
 from compendium.normalise import vocabularies as vocabulary
 from compendium.normalise.dates import read_date
-from compendium.search.ictrp import LAYOUTS, ROOT, TRIAL, is_contact
+from compendium.search.ictrp import ROOT, TRIAL
+from compendium.search.ictrp_layouts import LAYOUTS, is_contact
 from compendium.search.registries import registry_of
 from compendium.search.snapshot import write_manifest
 

@@ -62,6 +62,12 @@ def records(
     for path in (out, aside):
         if path.suffix not in SUFFIXES:
             raise click.UsageError(f"{path.name} must end in {' or '.join(SUFFIXES)}")
+    if not countries.is_file():
+        raise InputError(
+            "no table of country names there",
+            where=str(countries),
+            remedy="run this in the project's folder, or name the table with --countries",
+        )
     found = read_records(snapshots, read_country_aliases(countries), accept_unsealed=True)
     write_table(found.records, out)
     write_table(found.quarantine, aside)

@@ -62,10 +62,10 @@ def read_enrolment(raw: str | int | None) -> EnrolmentReading:
         kind = next((k for k in ("actual", "anticipated") if k in note), None)
     else:
         # A group's name may itself hold a semicolon, so sizes are counted by their colons.
-        sizes = _GROUP_SIZE.findall(text)
-        if not sizes or len(sizes) != text.count(":") or not _GROUP_SIZE.search(text[-12:]):
+        sizes = list(_GROUP_SIZE.finditer(text))
+        if not sizes or len(sizes) != text.count(":") or sizes[-1].end() < len(text):
             return EnrolmentReading(None, None, "unreadable")
-        value, kind = sum(map(int, sizes)), None
+        value, kind = sum(int(size[1]) for size in sizes), None
     if value == SENTINEL:
         return EnrolmentReading(None, kind, "sentinel")
     return EnrolmentReading(value, kind, "implausible" if value > IMPLAUSIBLE else None)

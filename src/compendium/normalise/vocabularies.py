@@ -64,7 +64,10 @@ _PHASE_WORDS = {
 _ALLOCATION_WORDS = {
     "randomised": "RANDOMIZED", "randomized controlled trial": "RANDOMIZED",
     "randomised controlled trial": "RANDOMIZED", "randomized controlled study": "RANDOMIZED",
-    "yes": "RANDOMIZED", "no": "NON_RANDOMIZED", "non randomised": "NON_RANDOMIZED",
+    "yes": "RANDOMIZED", "no": "NON_RANDOMIZED", "randomised yes": "RANDOMIZED",
+    "randomised no": "NON_RANDOMIZED", "non randomized controlled trial": "NON_RANDOMIZED",
+    "non randomised controlled trial": "NON_RANDOMIZED", "not randomised": "NON_RANDOMIZED",
+    "non randomised": "NON_RANDOMIZED",
     "non randomized trial": "NON_RANDOMIZED", "non randomised trial": "NON_RANDOMIZED",
     "not randomized": "NON_RANDOMIZED", "non randomized controlled study": "NON_RANDOMIZED",
     "non randomized": "NON_RANDOMIZED", "not applicable": "NA", "n a": "NA", "other": "",
@@ -78,6 +81,8 @@ _MODEL_WORDS = {
     "crossover assignment": "CROSSOVER", "cross over": "CROSSOVER",
     "factorial assignment": "FACTORIAL", "sequential assignment": "SEQUENTIAL", "other": "",
     "non randomized control": "", "randomised controlled trial": "", "parallel group": "PARALLEL",
+    "parallel group yes": "PARALLEL", "cross over yes": "CROSSOVER", "undefined": "",
+    "not selected": "", "not applicable": "", "n a": "",
     "case control study": "", "cross sectional": "", "cohort study": "",
     "quasi randomized controlled": "",
 }  # fmt: skip

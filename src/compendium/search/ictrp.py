@@ -2,113 +2,22 @@
 
 import csv
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import IO
 
 from lxml import etree
 
 from compendium.errors import InputError
+from compendium.search.ictrp_layouts import FIELD_NAMES, canonical_fields, is_contact
 from compendium.search.native import NativeRecord, RejectedRecord, excerpt, refuse_foreign
 
 ROOT, TRIAL = "Trials_downloaded_from_ICTRP", "Trial"
 
-_COMMON = (
-    "TrialID", "Last_Refreshed_on", "Public_title", "Scientific_title", "Acronym",
-    "Primary_sponsor", "Date_registration", "Date_registration3", "Export_date",
-    "Source_Register", "web_address", "Recruitment_Status", "other_records", "Inclusion_agemin",
-    "Inclusion_agemax", "Inclusion_gender", "Date_enrollement", "Target_size", "Study_type",
-    "Study_design", "Phase", "Countries", "Contact_Firstname", "Contact_Lastname",
-    "Contact_Address", "Contact_Email", "Contact_Tel", "Contact_Affiliation",
-    "Inclusion_Criteria", "Exclusion_Criteria", "Condition", "Intervention", "Primary_outcome",
-    "results_date_posted", "results_date_completed", "results_url_link", "results_yes_no",
-)  # fmt: skip
-_BRIDGING = ("Bridging_flag_truefalse", "Bridged_type")
-_LATER = (
-    "Secondary_outcome", "Secondary_ID", "Secondary_Sponsor", "Prospective_registration",
-    "results_url_protocol", "results_date_first_publication", "results_summary",
-    "results_baseline_char", "results_adverse_events", "results_outcome_measures",
-    "results_ipd_plan", "results_ipd_description",
-)  # fmt: skip
-_ETHICS = (
-    "status", "approval_date", "contact_name", "contact_address", "contact_phone",
-    "contact_email",
-)  # fmt: skip
-# The portal's layouts: export → its fields, blanks as underscores. The XML of 2020 leaves out
-# tags that have no value.
-LAYOUTS: dict[str, tuple[str, ...]] = {
-    "2020": (*_COMMON, "Retrospective_flag", *_BRIDGING),
-    "2026 CSV": (
-        *_COMMON, *_LATER, *_BRIDGING, "Source_Name", "Ethics_Status", "Ethics_Approval_Date",
-        "Ethics_Contact_Name", "Ethics_Contact_Address", "Ethics_Contact_Phone",
-        "Ethics_Contact_Email",
-    ),
-    "2026 XML": (
-        *_COMMON, *_LATER, "Internal_Number", "Source_Support",
-        *(f"Ethics_review_{name}" for name in _ETHICS),
-    ),
-}  # fmt: skip
-REQUIRED = ("TrialID", "Public_title", "Source_Register")
-# Dropped while parsing: who may be called, where they live, and the ethics board's own contact.
-_CONTACT = re.compile(r"(ethics_(review_)?)?contact_", re.IGNORECASE)
-
-_FIELDS = {name.lower(): name for layout in LAYOUTS.values() for name in layout}
 _TRIAL_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9/_.()-]{3,59}")
-# The beginning of a row inside a field: an unclosed quote has swallowed the rows after it.
-_SWALLOWED = re.compile(r"\n\"?[A-Za-z][A-Za-z0-9/_-]{5,39}\"?,\"?\d{1,2} [A-Z][a-z]+ \d{4}\"?,")
+# A line that begins a row. Inside another row it shows that a quote was never closed.
+_ROW_START = re.compile(r"\"?[A-Za-z][A-Za-z0-9/_-]{5,39}\"?,\"?\d{1,2} [A-Z][a-z]+ \d{4}\"?,")
 FIELD_LIMIT = 4_000_000
-
-
-def is_contact(name: str) -> bool:
-    """Say whether a field holds contact data, which is never kept."""
-    return _CONTACT.match(name) is not None
-
-
-def canonical_fields(names: Sequence[str], where: str) -> list[str]:
-    """Bring a header's names to the portal's field names, or refuse the layout.
-
-    Parameters
-    ----------
-    names : sequence of str
-        Column heads or tags; blanks and underscores are the same, as are capitals.
-    where : str
-        The file, for messages.
-
-    Returns
-    -------
-    list of str
-        Field names in the order of `names`.
-
-    Raises
-    ------
-    InputError
-        If a name is unknown or comes twice, or a required one is missing.
-
-    Examples
-    --------
-    >>> canonical_fields(["TrialID", "Public title", "Source Register"], "x.csv")
-    ['TrialID', 'Public_title', 'Source_Register']
-    """
-    plain = ["_".join(name.replace("_", " ").split()).lower() for name in names]
-    unknown = [name for name, key in zip(names, plain, strict=True) if key not in _FIELDS]
-    if unknown:
-        raise InputError(
-            f"unknown columns {', '.join(repr(name) for name in unknown[:5])}: the portal's layout "
-            "has changed, or this is no portal export",
-            where=where,
-            remedy=f"the layouts known are {', '.join(LAYOUTS)}",
-        )
-    repeated = sorted({_FIELDS[key] for key in plain if plain.count(key) > 1})
-    if repeated:
-        raise InputError(f"columns come twice: {', '.join(repeated)}", where=where,
-                         remedy="export again")  # fmt: skip
-    fields = [_FIELDS[key] for key in plain]
-    missing = [name for name in REQUIRED if name not in fields]
-    if missing:
-        raise InputError(
-            f"columns are missing: {', '.join(missing)}", where=where, remedy="export all columns"
-        )
-    return fields
 
 
 def read_portal(path: Path) -> Iterator[NativeRecord | RejectedRecord]:
@@ -210,7 +119,7 @@ def _xml_trial(element: etree._Element, location: str, path: Path) -> NativeReco
     children = [child for child in element if isinstance(child.tag, str)]
     names = [child.tag for child in children]
     trial_id = next((child.text or "" for child in children if child.tag == "TrialID"), "").strip()
-    unknown = [name for name in names if "_".join(name.split()).lower() not in _FIELDS]
+    unknown = [name for name in names if "_".join(name.split()).lower() not in FIELD_NAMES]
     if unknown:
         canonical_fields(names, f"{path} ({location})")  # raises, naming them
     repeated = {name for name in names if names.count(name) > 1}
@@ -220,7 +129,7 @@ def _xml_trial(element: etree._Element, location: str, path: Path) -> NativeReco
         )
     content = {}
     for child in children:
-        name = _FIELDS[child.tag.lower()]
+        name = FIELD_NAMES[child.tag.lower()]
         if is_contact(name):
             continue
         if len(child):
@@ -243,18 +152,36 @@ def _checked(location: str, content: Mapping[str, str]) -> NativeRecord | Reject
 
 
 class _Lines:
-    """Hands on a file's lines and remembers those of the row being read."""
+    """Hands on a file's lines, remembers those of the row being read, and takes some back."""
 
     def __init__(self, stream: IO[str]) -> None:
-        self.stream, self.held = stream, []
+        self.stream, self.number = stream, 0
+        self.held: list[str] = []
+        self.returned: list[str] = []
 
     def __iter__(self) -> "_Lines":
         return self
 
     def __next__(self) -> str:
-        line = next(self.stream)
+        line = self.returned.pop() if self.returned else next(self.stream)
+        self.number += 1
         self.held.append(line)
         return line
+
+    def begin_row(self) -> str:
+        """Forget the last row; return where the next one stands."""
+        self.held.clear()
+        return f"line {self.number + 1}"
+
+    def give_back_swallowed(self) -> bool:
+        """Give back the lines from the next row on, if an open quote has swallowed any."""
+        for index, line in enumerate(self.held[1:], start=1):
+            if _ROW_START.match(line):
+                self.number -= len(self.held) - index
+                self.returned.extend(reversed(self.held[index:]))
+                del self.held[index:]
+                return True
+        return False
 
 
 def _read_csv(path: Path) -> Iterator[NativeRecord | RejectedRecord]:
@@ -265,16 +192,21 @@ def _read_csv(path: Path) -> Iterator[NativeRecord | RejectedRecord]:
             reader = csv.reader(lines)
             fields = canonical_fields(next(reader), str(path))
             while True:
-                lines.held.clear()
-                location = f"line {reader.line_num + 1}"
+                location = lines.begin_row()
                 try:
-                    row = next(reader, None)
+                    row, fault = next(reader, None), ""
                 except csv.Error as error:
-                    yield RejectedRecord(location, "", f"broken-row: {error}", "")
-                    continue
+                    row, fault = [], str(error)
                 if row is None:
                     return
-                if row:
+                if lines.give_back_swallowed():
+                    beginning = next(csv.reader(lines.held[:1]), [])
+                    yield _misfit(
+                        beginning, fields, location, "swallowed-rows: a quote was never closed"
+                    )
+                elif fault:
+                    yield _misfit(row, fields, location, f"broken-row: {fault}")
+                elif row:
                     yield _csv_row(row, fields, location, lines.held)
     except UnicodeDecodeError as error:
         raise InputError(
@@ -286,23 +218,20 @@ def _read_csv(path: Path) -> Iterator[NativeRecord | RejectedRecord]:
         csv.field_size_limit(before)
 
 
+def _misfit(row: list[str], fields: list[str], location: str, reason: str) -> RejectedRecord:
+    # A row that does not fit may hold contacts anywhere beyond its first cells: only those show.
+    trial_id = row[0].strip()[:60] if row and fields[0] == "TrialID" else ""
+    return RejectedRecord(location, trial_id, reason, excerpt(" | ".join(row[:3])))
+
+
 def _csv_row(
     row: list[str], fields: list[str], location: str, lines: list[str]
 ) -> NativeRecord | RejectedRecord:
-    # Rows that do not fit may hold contacts anywhere beyond their first cells, so only those show.
-    beginning = excerpt(" | ".join(row[:3]))
-    trial_id = row[0].strip()[:60] if fields[0] == "TrialID" else ""
     if len(row) != len(fields):
         kind = "short-row" if len(row) < len(fields) else "long-row"
-        return RejectedRecord(
-            location, trial_id, f"{kind}: {len(row)} cells, not {len(fields)}", beginning
-        )
-    if any(_SWALLOWED.search(cell) for cell in row if "\n" in cell):
-        return RejectedRecord(
-            location, trial_id, "swallowed-rows: a quote was never closed", beginning
-        )
+        return _misfit(row, fields, location, f"{kind}: {len(row)} cells, not {len(fields)}")
     if len(lines) > 1 and _unclosed(lines):
-        return RejectedRecord(location, trial_id, "cut-row: the file ends in a quote", beginning)
+        return _misfit(row, fields, location, "cut-row: the file ends inside a quote")
     content = {
         name: cell for name, cell in zip(fields, row, strict=True) if cell and not is_contact(name)
     }

@@ -12,7 +12,8 @@ from lxml import etree
 from compendium.errors import InputError
 from compendium.files import replacing, sha256_of
 from compendium.normalise.dates import read_date
-from compendium.search.ictrp import LAYOUTS, ROOT, TRIAL, is_contact, read_portal
+from compendium.search.ictrp import ROOT, TRIAL, read_portal
+from compendium.search.ictrp_layouts import LAYOUTS, is_contact
 from compendium.search.native import NativeRecord, RejectedRecord
 from compendium.search.snapshot import new_snapshot, write_manifest
 

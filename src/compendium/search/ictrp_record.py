@@ -7,6 +7,7 @@ from typing import Any
 from compendium.normalise import vocabularies as vocabulary
 from compendium.normalise.countries import resolve_countries
 from compendium.normalise.dates import UNAMBIGUOUS, read_date
+from compendium.normalise.design import read_design
 from compendium.normalise.enrolment import read_enrolment
 from compendium.normalise.text import (
     CUT_LENGTH,
@@ -29,24 +30,6 @@ _ROWS = {
     "minimum_age": "Inclusion_agemin",
     "maximum_age": "Inclusion_agemax",
 }
-# Labels met inside "Study design", and the column each stands for.
-_DESIGN_LABELS = {
-    "allocation": "allocation",
-    "randomization": "allocation",
-    "randomisation": "allocation",
-    "randomised": "allocation",
-    "masking": "masking",
-    "blinding": "masking",
-    "intervention model": "intervention_model",
-    "assignment": "intervention_model",
-    "primary purpose": "primary_purpose",
-    "purpose": "primary_purpose",
-}
-_DESIGN = re.compile(
-    r"(?:^|[.;,\n]\s*)(?P<label>[A-Z][A-Za-z ]{2,40}?)\s*:\s*(?P<value>.*?)"
-    r"(?=[.;,]?\s*\n|[.;,]\s*[A-Z][A-Za-z ]{2,40}?\s*:|[.;\s]*$)",
-    re.DOTALL,
-)
 _INTERVENTION = re.compile(
     r"(?P<type>Behavio(?:u)?ral|Biological|Combination Product|Device|Diagnostic Test|"
     r"Dietary Supplement|Drug|Genetic|Procedure|Radiation|Other)\s*:\s*(?P<name>.+)",
@@ -207,15 +190,7 @@ def _terms(clean: Mapping[str, str], flags: list[str]) -> dict[str, Any]:
 
 
 def _design(text: str | None, flags: list[str]) -> dict[str, Any]:
-    parts: dict[str, str] = {}
-    for match in _DESIGN.finditer(text or ""):
-        column = _DESIGN_LABELS.get(match["label"].strip().lower())
-        if column and match["value"].strip():
-            parts.setdefault(column, match["value"].strip())
-    if text and not parts:
-        for column in ("intervention_model", "allocation"):
-            if vocabulary.normalise_term(text, column)[0]:
-                parts[column] = text
+    parts = read_design(text)
     found: dict[str, Any] = {}
     for column in ("allocation", "intervention_model", "primary_purpose"):
         raw = found[f"{column}_raw"] = parts.get(column)
