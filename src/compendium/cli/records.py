@@ -75,7 +75,7 @@ def records(
         f"{len(found.records):,} records → {out}; {len(found.quarantine):,} set aside → {aside}",
         err=True,
     )
-    _count("set aside", found.quarantine["reason"].str.partition(":")[0])
+    _count("set aside", found.quarantine["reason"].map(lambda reason: reason.partition(":")[0]))
     flags = found.records["flags"].explode().dropna()
     _count("flagged", flags.str.replace(r"^([^:]*:[^ ]*).*$", r"\1", regex=True))
     if (flags == UNSEALED_FLAG).any():

@@ -15,13 +15,31 @@ _BREAK = re.compile(r"<\s*br\s*/?\s*>", re.IGNORECASE)
 _CONTROL = re.compile(
     r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]"
 )
-# NUL and lone surrogates cannot be written to a table at all.
+# NUL and lone surrogates cannot be written to a table at all; a bare carriage return would end
+# a CSV row.
 _UNWRITABLE = re.compile(r"[\x00\ud800-\udfff]")
 
 
 def storable(text: str) -> str:
-    """Replace what no table can hold (NUL, lone surrogates) with U+FFFD; keep all else."""
-    return _UNWRITABLE.sub("\ufffd", text)
+    r"""Make a text fit for any table, changing as little as can be.
+
+    Parameters
+    ----------
+    text : str
+        Any text.
+
+    Returns
+    -------
+    str
+        NUL and lone surrogates become U+FFFD, line ends become "\n"; all else is kept, also
+        control characters and marks of writing direction.
+
+    Examples
+    --------
+    >>> storable("pain\r\nat night\0")
+    'pain\nat night\ufffd'
+    """
+    return _UNWRITABLE.sub("\ufffd", text.replace("\r\n", "\n").replace("\r", "\n"))
 
 
 def oddities(text: str) -> list[str]:

@@ -18,8 +18,8 @@ from compendium.search.native import (
 
 REGISTRY = "ClinicalTrials.gov"
 STUDY_URL = "https://clinicaltrials.gov/study/{}"
-# JSON escapes of NUL and of surrogates, of which a lone one fits no table.
-_UNSTORABLE = re.compile(r"\\u(?:0000|[dD][89a-fA-F])")
+# JSON escapes of what fits no table: NUL, lone surrogates, carriage returns.
+_UNSTORABLE = re.compile(r"\\(?:r|u(?:000[0dD]|[dD][89a-fA-F]))")
 NCT_ID = re.compile(r"NCT\d{8}")
 
 _JSON_NAMES = {
