@@ -8,13 +8,15 @@ from hypothesis import strategies as st
 from compendium.charts.search import query_markup, recall_chart, term_chart
 from compendium.errors import InputError
 from compendium.normalise.countries import read_country_aliases
-from compendium.records import COLUMNS, LISTS, read_records
+from compendium.record_schema import COLUMNS, LISTS
+from compendium.records import read_records
 from compendium.search.query import render_query
 from compendium.search.recall import (
     known_item_table,
     match_terms,
     read_known_items,
     recall_table,
+    rescued_items,
     term_pattern,
     term_table,
 )
@@ -159,6 +161,12 @@ def test_removing_a_term_names_the_exact_trials_lost(records, strategy):
         "TMS": ("ISRCTN00000001", "NCT00000001", "NCT00000002"),
         "magnetic stimulation": ("NCT00000003",),
     }
+    rescued = rescued_items(term_table(strategy, items, matches), records)
+    assert rescued[["term", "record_id"]].values.tolist()[:2] == [
+        ["migraine", "NCT00000002"],
+        ["pain", "ISRCTN00000001"],
+    ]
+    assert len(rescued) == 7
 
 
 @given(st.data())

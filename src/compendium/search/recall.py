@@ -239,6 +239,27 @@ def recall_table(items: pd.DataFrame, by: str) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=[by, "found", "known", "recall", "low", "high"])
 
 
+def recall_note(table: pd.DataFrame, group: str) -> str:
+    """Say one row of `recall_table` in words.
+
+    Examples
+    --------
+    >>> items = pd.DataFrame({"half": ["held-out"] * 4, "found": [True] * 3 + [False]})
+    >>> recall_note(recall_table(items, "half"), "held-out")
+    '3 of 4 (75.0 %, 95 % interval 30.1–95.4 %)'
+    >>> recall_note(recall_table(items, "half"), "development")
+    'none to count'
+    """
+    rows = table[table[table.columns[0]] == group]
+    if rows.empty or not rows["known"].iloc[0]:
+        return "none to count"
+    row = rows.iloc[0]
+    return (
+        f"{row['found']:,} of {row['known']:,} ({100 * row['recall']:.1f} %, 95 % interval "
+        f"{100 * row['low']:.1f}–{100 * row['high']:.1f} %)"
+    )
+
+
 def term_table(strategy: Strategy, items: pd.DataFrame, matches: pd.DataFrame) -> pd.DataFrame:
     """Remove each term in turn and list the known items that would be lost with it.
 
@@ -282,3 +303,28 @@ def term_table(strategy: Strategy, items: pd.DataFrame, matches: pd.DataFrame) -
             )
     columns = ["concept", "term", "records", "known", "lost", "n_lost", "reason", "date"]
     return pd.DataFrame(rows, columns=columns)
+
+
+def rescued_items(terms: pd.DataFrame, records: pd.DataFrame) -> pd.DataFrame:
+    """List which term rescues which trial.
+
+    Parameters
+    ----------
+    terms : DataFrame
+        From `term_table`.
+    records : DataFrame
+        From `compendium.records`.
+
+    Returns
+    -------
+    DataFrame
+        One row per term and known item that only it finds: ``concept``, ``term``, ``record_id``,
+        ``public_title``, ``url``. A term that rescues nothing has no row.
+    """
+    long = terms[["concept", "term", "lost"]].explode("lost").dropna(subset=["lost"])
+    about = records[["record_id", "public_title", "url"]]
+    return (
+        long.rename(columns={"lost": "record_id"})
+        .merge(about, on="record_id", how="left", validate="many_to_one")
+        .sort_values(["concept", "term", "record_id"], ignore_index=True)
+    )

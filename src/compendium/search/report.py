@@ -8,10 +8,11 @@ import pandas as pd
 
 from compendium.files import sha256_of
 from compendium.search.query import render_query
-from compendium.search.snapshot import MANIFEST, record_files, verify_snapshot
+from compendium.search.snapshot import MANIFEST, files_of, verify_snapshot
 from compendium.search.strategy import API, NOT_DONE, PORTAL, PRISMA_S_ITEMS, Strategy
 
 SHORT_HASH = 12
+SAMPLE = "known-item sample"
 INTERFACES = {API: "through its programming interface", PORTAL: "through its web form"}
 
 
@@ -74,22 +75,44 @@ def snapshot_table(folders: Sequence[Path], quarantine: pd.DataFrame) -> pd.Data
         rows.append(
             (
                 manifest["id"],
-                manifest["kind"],
-                manifest["registry"],
-                manifest["processed_date"],
-                manifest["announced"],
-                manifest["retrieved"],
+                *(manifest.get(key) for key in ("kind", "registry", "processed_date")),
+                *(manifest.get(key) for key in ("announced", "retrieved")),
                 int((quarantine["snapshot_id"] == manifest["id"]).sum()),
-                len(record_files(manifest)),
+                len(files_of(manifest)),
                 sha256_of(folder / MANIFEST)[:SHORT_HASH],
-                manifest["coverage"],
+                manifest.get("coverage"),
             )
         )
     columns = [
         "snapshot", "kind", "registry", "as of", "announced", "retrieved", "set aside", "files",
         "sha256", "coverage",
     ]  # fmt: skip
-    return pd.DataFrame(rows, columns=columns).astype({"announced": "Int64"})
+    return pd.DataFrame(rows, columns=columns).astype({"announced": "Int64", "retrieved": "Int64"})
+
+
+def snapshot_note(manifests: Sequence[Mapping[str, Any]]) -> str:
+    """Say in words what a set of snapshots is, and what it is not.
+
+    Parameters
+    ----------
+    manifests : sequence of mapping
+        From `compendium.search.snapshot.read_manifest`.
+    """
+    samples = [one["id"] for one in manifests if one.get("kind") == SAMPLE]
+    answers = [one["id"] for one in manifests if one.get("kind") != SAMPLE]
+    said = []
+    if samples:
+        said.append(
+            f"{', '.join(samples)}: known-item sample{'s' * (len(samples) > 1)}, trials that "
+            "somebody knew of, and not what a search returned; a share counted in them is a share "
+            "of the sample"
+        )
+    if answers:
+        said.append(
+            f"{', '.join(answers)}: complete answer{'s' * (len(answers) > 1)} of a registry, as "
+            "many records as it announced"
+        )
+    return "; ".join(said)
 
 
 def prisma_s_table(strategy: Strategy, manifests: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
@@ -152,19 +175,22 @@ def _filled_in(strategy: Strategy, manifests: Sequence[Mapping[str, Any]]) -> di
         ),
         "filters": f"Filters: {'; '.join(filters)}." if filters else "No filters.",
         "dates": "; ".join(
-            f"{one['id']}: {_searched(one)} {one['processed_date']}" for one in manifests
+            f"{one['id']}: {_searched(one)} {one.get('processed_date', 'unknown')}"
+            for one in manifests
         ),
         "totals": "; ".join(f"{one['id']}: {_total(one)}" for one in manifests),
     }
 
 
 def _searched(manifest: Mapping[str, Any]) -> str:
-    if manifest["kind"] == "known-item sample":
+    if manifest.get("kind") == SAMPLE:
         return "not searched, a known-item sample as of"
     return "the registry's data as of"
 
 
 def _total(manifest: Mapping[str, Any]) -> str:
-    if manifest["kind"] == "known-item sample":
-        return f"{manifest['retrieved']:,} records, a sample and not the yield of the search"
-    return f"{manifest['retrieved']:,} records of {manifest['announced']:,} announced"
+    retrieved, announced = manifest.get("retrieved"), manifest.get("announced")
+    held = f"{retrieved:,} records" if retrieved is not None else "number of records not stated"
+    if manifest.get("kind") == SAMPLE:
+        return f"{held}, a sample and not the yield of the search"
+    return held + (f" of {announced:,} announced" if announced is not None else "")
