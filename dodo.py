@@ -15,6 +15,7 @@ ROOT = Path(__file__).parent
 sys.path.insert(0, str(ROOT / "src"))
 
 from compendium.chapters import expand, read_chapter  # noqa: E402
+from compendium.colophon import last_commit  # noqa: E402
 from compendium.datasets import data_folder, read_sources  # noqa: E402
 from compendium.errors import InputError  # noqa: E402
 from compendium.imports import helper_files  # noqa: E402
@@ -128,7 +129,8 @@ def task_html():
         "actions": [
             (drop_orphans, [names]),
             [
-                *(sys.executable, "-m", "compendium.press", "--book", str(ROOT / "book")),
+                *(sys.executable, "-m", "compendium.press"),
+                *("--root", str(ROOT), "--book", str(ROOT / "book")),
                 *("--executed", str(EXECUTED), "--views", str(ROOT / DERIVED / "views")),
                 *("--staged", str(BUILD / "book"), "--out", str(BUILD / "html")),
             ],
@@ -140,6 +142,7 @@ def task_html():
             *views,
         ],
         "targets": [str(BUILD / "html" / "index.html")],
+        "uptodate": [config_changed(last_commit(ROOT))],
     }
 
 

@@ -135,7 +135,7 @@ def run_chapter(
     register_engine()
     chapter, notebook = read_chapter(path)
     record_path = Path(out) / f"{chapter.name}.json"
-    inputs = digests(root, chapter.inputs)
+    inputs = digests(root, actual_inputs(chapter.inputs, parameters or {}))
     started = time.perf_counter()
     # the notebook's own folder is short-lived: kernels talk through sockets in it
     with tempfile.TemporaryDirectory(prefix="ch") as folder:
@@ -168,8 +168,9 @@ def run_chapter(
         "chapter": chapter.name,
         "text_sha256": sha256_of(path),
         "parameters": dict(parameters or {}),
-        "inputs": inputs,
-        "outputs": digests(root, chapter.outputs),
+        "inputs": {name: digest for name, (_, digest) in inputs.items()},
+        "snapshots": [_facts(path) for path, _ in inputs.values() if path.name == "manifest.json"],
+        "outputs": {n: digest for n, (_, digest) in digests(root, chapter.outputs).items()},
         "versions": {name: version(name) for name in RECORDED}
         | {"python": platform.python_version()},
         "seconds": round(seconds, 2),
@@ -208,13 +209,40 @@ def tidy(notebook: nbformat.NotebookNode) -> None:
             cell.metadata["tags"] = ["injected-parameters", "hide-input"]
 
 
-def digests(root: Path, names: tuple[str, ...]) -> dict[str, str]:
-    """Return file → sha256 for files and folders relative to `root`, sorted; folders expanded."""
+SNAPSHOTS = "data/snapshot"
+
+
+def actual_inputs(names: tuple[str, ...], parameters: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the declared inputs with a person's own snapshots in the place of the book's."""
+    chosen = parameters.get("snapshots")
+    if not chosen:
+        return names
+    return tuple(actual for name in names for actual in (chosen if name == SNAPSHOTS else (name,)))
+
+
+def digests(root: Path, names: tuple[str, ...]) -> dict[str, tuple[Path, str]]:
+    """Return name → (file, sha256) for files and folders, sorted; folders expanded.
+
+    A file outside the project is called by its folder and name, so that no record holds a path of
+    this machine.
+    """
     found = {}
     for name in names:
         for path in expand(root, name):
-            found[path.relative_to(root).as_posix()] = sha256_of(path)
+            inside = path.resolve().is_relative_to(Path(root).resolve())
+            shown = (
+                path.resolve().relative_to(Path(root).resolve())
+                if inside
+                else Path(*path.parts[-2:])
+            )
+            found[shown.as_posix()] = (path, sha256_of(path))
     return dict(sorted(found.items()))
+
+
+def _facts(manifest: Path) -> dict[str, str]:
+    content = json.loads(manifest.read_text(encoding="utf-8"))
+    names = ("id", "kind", "registry", "processed_date", "retrieved")
+    return {name: str(content.get(name) or "") for name in names}
 
 
 def expand(root: Path, name: str) -> list[Path]:

@@ -9,6 +9,7 @@ from importlib.metadata import distribution
 from pathlib import Path
 
 from compendium.charts.theme import house_config
+from compendium.colophon import write_colophon
 from compendium.files import replacing
 
 PAGES = (".md", ".bib", ".yml", ".ipynb")
@@ -113,10 +114,11 @@ def build(staged: Path, out: Path) -> None:
 def main() -> None:
     """Stage, vendor and build; see the functions."""
     parser = argparse.ArgumentParser(description=__doc__)
-    for name in ("book", "executed", "views", "staged", "out"):
+    for name in ("root", "book", "executed", "views", "staged", "out"):
         parser.add_argument(f"--{name}", type=Path, required=True)
     options = parser.parse_args()
     stage(options.book, options.executed, options.staged)
+    write_colophon(options.staged / "colophon.md", options.executed, options.root)
     vendor(options.staged / "_vendor", options.views)
     build(options.staged, options.out)
     sys.stderr.write(f"the book is ready: {options.out / 'index.html'}\n")
