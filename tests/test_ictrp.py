@@ -3,6 +3,8 @@ import sys
 
 import pytest
 from click.testing import CliRunner
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from compendium.cli.records import import_ictrp
 from compendium.errors import InputError
@@ -128,6 +130,22 @@ def test_a_last_cell_cut_inside_its_quotes_is_set_aside(exports, tmp_path):
     )
     rejected = [item for item in read_portal(path) if isinstance(item, RejectedRecord)]
     assert [item.reason.split(":")[0] for item in rejected] == ["cut-row"]
+
+
+@given(st.data())
+@settings(max_examples=80, deadline=None)
+def test_a_harmed_csv_ends_in_rows_reasons_or_an_error(root, tmp_path_factory, data):
+    text = (root / "tests/fixtures/ictrp/whole-2026.csv").read_text(encoding="utf-8")
+    for _ in range(data.draw(st.integers(1, 3))):
+        place = data.draw(st.integers(0, len(text) - 1))
+        text = text[:place] + data.draw(st.sampled_from('",\n\0;x')) + text[place + 1 :]
+    path = tmp_path_factory.mktemp("harmed") / "harmed.csv"
+    path.write_text(text, encoding="utf-8", newline="")
+    found, error = drain(path)
+    assert found or error
+    for item in found:
+        if isinstance(item, RejectedRecord):
+            assert item.reason
 
 
 # --- what is repaired --------------------------------------------------------------------------

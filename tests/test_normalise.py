@@ -95,6 +95,7 @@ def test_no_text_becomes_a_negative_count(text):
         (SENTINEL, (None, None, "sentinel")),
         (188_000_000, (188_000_000, None, "implausible")),
         (-5, (None, None, "negative")),
+        (10**30, (None, None, "impossible")),
         (0, (0, None, None)),
         ("35 (anticipated)", (35, "anticipated", None)),
         ("70 (protocol article)", (70, None, None)),

@@ -2,6 +2,7 @@ import json
 import shutil
 import subprocess
 import sys
+from contextlib import suppress
 
 import pandas as pd
 import pytest
@@ -14,8 +15,9 @@ from compendium.errors import InputError
 from compendium.normalise.countries import read_country_aliases
 from compendium.record_schema import COLUMNS, SCHEMA
 from compendium.records import read_record_table, read_records
-from compendium.search.ctgov import PageSummary, check_page_order
-from compendium.search.ctgov_record import split_criteria
+from compendium.search.ctgov import PageSummary, check_page_order, check_study
+from compendium.search.ctgov_record import split_criteria, study_row
+from compendium.search.native import MalformedRecordError, RejectedRecord
 from compendium.search.snapshot import MANIFEST, UnsealedError, verify_snapshot, write_manifest
 from compendium.tables import write_table
 
@@ -341,6 +343,35 @@ def test_any_title_survives_the_table(tmp_path_factory, titles):
     table = read_records([path], {}, accept_unsealed=True).records
     back = read_record_table(write_table(table, folder / "records.csv"))
     pd.testing.assert_frame_equal(back, table)
+
+
+def places(node, path=()):
+    """Yield the path of every value in parsed JSON."""
+    items = node.items() if isinstance(node, dict) else enumerate(node)
+    for key, value in items:
+        yield (*path, key)
+        if isinstance(value, dict | list):
+            yield from places(value, (*path, key))
+
+
+@given(st.data())
+@settings(max_examples=150, deadline=None)
+def test_any_value_in_any_place_ends_in_a_row_or_a_reason(root, data):
+    page = json.loads((root / "data/snapshot/ctgov-2020-07-28/page-0004.json").read_text())
+    harmed = page["studies"][0]
+    path = data.draw(st.sampled_from(sorted(places(harmed), key=str)))
+    node = harmed
+    for key in path[:-1]:
+        node = node[key]
+    node[path[-1]] = data.draw(
+        st.sampled_from([None, [], {}, "", 0, -1, 1.5, True, "x", ["x"], [1], {"a": 1}, [None]])
+    )
+    record = check_study(harmed, "studies[0]")
+    if isinstance(record, RejectedRecord):
+        assert record.reason
+        return
+    with suppress(MalformedRecordError):
+        assert study_row(record.content, {})["record_id"].startswith("NCT")
 
 
 def test_every_real_study_is_read(shared, aliases):

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 SENTINEL = 99_999_999
 IMPLAUSIBLE = 10_000_000
+HUMANKIND = 10_000_000_000
 
 _PLAIN = re.compile(r"(?P<n>\d{1,3}(?:,\d{3})+|\d+)(?:\.0+)?\s*(?P<note>\([^)]*\))?")
 _GROUP_SIZE = re.compile(r":\s*(\d+)\s*(?:;|$)")
@@ -20,7 +21,7 @@ class EnrolmentReading(NamedTuple):
     kind : {"actual", "anticipated"} or None
         If the text says so.
     problem : str or None
-        ``"sentinel"``, ``"implausible"``, ``"negative"`` or ``"unreadable"``.
+        ``"sentinel"``, ``"implausible"``, ``"impossible"``, ``"negative"`` or ``"unreadable"``.
     """
 
     value: int | None
@@ -41,7 +42,7 @@ def read_enrolment(raw: str | int | None) -> EnrolmentReading:
     -------
     EnrolmentReading
         99,999,999 stands for "unknown" in ClinicalTrials.gov and becomes no value; counts above
-        ten million are kept and noted; a negative count has no value.
+        ten million are kept and noted; a negative count, or one above all people, has no value.
 
     Examples
     --------
@@ -68,4 +69,6 @@ def read_enrolment(raw: str | int | None) -> EnrolmentReading:
         value, kind = sum(int(size[1]) for size in sizes), None
     if value == SENTINEL:
         return EnrolmentReading(None, kind, "sentinel")
+    if value > HUMANKIND:
+        return EnrolmentReading(None, kind, "impossible")
     return EnrolmentReading(value, kind, "implausible" if value > IMPLAUSIBLE else None)

@@ -202,7 +202,7 @@ def read_pages(
             )
         )
         for number, study in enumerate(page["studies"]):
-            yield path, _check_study(study, f"studies[{number}]")
+            yield path, check_study(study, f"studies[{number}]")
     check_page_order(summaries, tokens)
 
 
@@ -227,7 +227,21 @@ def brief_title(study: Mapping[str, Any]) -> str:
         return ""
 
 
-def _check_study(study: object, location: str) -> NativeRecord | RejectedRecord:
+def check_study(study: object, location: str) -> NativeRecord | RejectedRecord:
+    """Take one item of a page as a record, or say why it is none.
+
+    Parameters
+    ----------
+    study : object
+        One item of a page's ``studies``.
+    location : str
+        Where it stands in its file.
+
+    Returns
+    -------
+    NativeRecord or RejectedRecord
+        Rejected if it is no object, or has no proper NCT id.
+    """
     if not isinstance(study, dict):
         return RejectedRecord(
             location, "", f"wrong-type: a study is {_JSON_NAMES[type(study)]}", ""
