@@ -75,9 +75,7 @@ def term_chart(table: pd.DataFrame) -> alt.LayerChart:
             alt.Tooltip("reason:N"),
         ],
     )
-    found = base.mark_bar(opacity=0.3).encode(
-        x=alt.X("known:Q", title="known items found (pale) · found by this term alone (full)")
-    )
+    found = base.mark_bar(opacity=0.3).encode(x=alt.X("known:Q", title="known items"))
     alone = base.mark_bar().encode(x="n_lost:Q")
     first = data.sort_values("n_lost", ascending=False, kind="stable").head(5)
     most = ", ".join(f"{row.term} ({row.n_lost})" for row in first.itertuples())

@@ -17,14 +17,14 @@ INTERFACES = {API: "through its programming interface", PORTAL: "through its web
 
 
 def term_reasons(strategy: Strategy) -> pd.DataFrame:
-    """Return one row per OR-term: ``concept``, ``term``, ``synonyms``, ``reason``, ``since``."""
+    """Return one row per OR-term: ``concept``, ``term``, ``reason``, ``since``, ``synonyms``."""
     return pd.DataFrame(
         [
-            (concept.id, term.term, "on" if term.synonyms else "off", term.reason, term.date)
+            (concept.id, term.term, term.reason, term.date, "on" if term.synonyms else "off")
             for concept in strategy.concepts.values()
             for term in concept.terms
         ],
-        columns=["concept", "term", "synonyms", "reason", "since"],
+        columns=["concept", "term", "reason", "since", "synonyms"],
     )
 
 
@@ -97,20 +97,22 @@ def snapshot_note(manifests: Sequence[Mapping[str, Any]]) -> str:
     ----------
     manifests : sequence of mapping
         From `compendium.search.snapshot.read_manifest`.
+
+    Examples
+    --------
+    >>> snapshot_note([{"kind": "search"}, {"kind": "known-item sample"}])
+    '1 complete answer of a registry; 1 known-item sample (trials somebody knew of, not the yield
+    of a search)'
     """
-    samples = [one["id"] for one in manifests if one.get("kind") == SAMPLE]
-    answers = [one["id"] for one in manifests if one.get("kind") != SAMPLE]
+    samples = sum(one.get("kind") == SAMPLE for one in manifests)
+    answers = len(manifests) - samples
     said = []
+    if answers:
+        said.append(f"{answers} complete answer{'s' * (answers > 1)} of a registry")
     if samples:
         said.append(
-            f"{', '.join(samples)}: known-item sample{'s' * (len(samples) > 1)}, trials that "
-            "somebody knew of, and not what a search returned; a share counted in them is a share "
-            "of the sample"
-        )
-    if answers:
-        said.append(
-            f"{', '.join(answers)}: complete answer{'s' * (len(answers) > 1)} of a registry, as "
-            "many records as it announced"
+            f"{samples} known-item sample{'s' * (samples > 1)} (trials somebody knew of, not the "
+            "yield of a search)"
         )
     return "; ".join(said)
 
