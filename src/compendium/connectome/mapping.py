@@ -1,0 +1,324 @@
+"""Map all seeds of a prepared connectome in one pass over its data.
+
+Memory holds sums over subjects, never subjects: the mean and spread of Fisher z at every location
+for every seed, for two halves of the subjects apart. Each seed's moments are kept beside the
+store, so that a new target costs one pass over itself and nothing else is mapped again.
+"""
+
+import hashlib
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from compendium.connectome.kernel import BLOCK, VERSION, Kernel, to_z
+from compendium.connectome.maps import SeedMaps
+from compendium.connectome.moments import Moments
+from compendium.connectome.scale import SHARDS_PER_WORKER, Workers, local_workers, nothing, split
+from compendium.connectome.seeds import Seed
+from compendium.connectome.series import RULES, SeriesFile, seed_series
+from compendium.connectome.store import Store
+from compendium.errors import InputError
+from compendium.files import replacing
+
+BUDGET = 96 * 2**20  # bytes of sums that one worker keeps at a time
+HALVES = 2  # every other subject
+
+
+def map_seeds(
+    store: Store,
+    seeds: Sequence[Seed],
+    *,
+    rule: str = "fisher-z",
+    workers: Workers | None = None,
+    cache: bool = True,
+    progress: bool = False,
+) -> SeedMaps:
+    """Return group statistics of each seed's correlation with every location.
+
+    Parameters
+    ----------
+    store : Store
+        A prepared connectome.
+    seeds : sequence of Seed
+        As placed by `compendium.connectome.seeds.place_seeds` in the store's space.
+    rule : {"fisher-z", "mean-r"}
+        How a subject's runs are combined: mean of Fisher z weighted by n - 3 of each run, or
+        Fisher z of the mean r, as Lead-DBS does it.
+    workers : Workers, optional
+        Default: threads on this machine.
+    cache : bool
+        Whether moments are read from and kept in ``moments/`` of the store.
+    progress : bool
+        Whether a progress bar is shown on stderr.
+
+    Returns
+    -------
+    SeedMaps
+
+    Raises
+    ------
+    InputError
+        If a seed does not fit the store, a name occurs twice, or a file of the store is missing.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from compendium.connectome.prepare import prepare
+    >>> from compendium.connectome.seeds import Sphere, place_seed
+    >>> from compendium.connectome.simulate import PRESETS, simulate_connectome
+    >>> connectome = simulate_connectome(**PRESETS["test"])
+    >>> seed = place_seed(Sphere("SMA", (5, -7, 52), 8), connectome.space)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     maps = map_seeds(prepare(connectome, Path(folder)), [seed])
+    >>> maps.names, maps.n_subjects, maps.t.shape == (1, connectome.space.n_locations)
+    (('SMA',), 6, True)
+    """
+    check_seeds(store, seeds, rule)
+    known = {seed.name: _read_moments(store, seed, rule) if cache else None for seed in seeds}
+    new = [seed for seed in seeds if known[seed.name] is None]
+    if new:
+        found = group_moments(store, new, rule, workers or local_workers(), progress)
+        for seed, moments in zip(new, found, strict=True):
+            known[seed.name] = moments
+            if cache:
+                _write_moments(store, seed, rule, moments)
+    return SeedMaps(
+        seeds=tuple(seeds),
+        space=store.space,
+        moments=tuple(known[seed.name] for seed in seeds),
+        rule=rule,
+        connectome=store.name,
+        simulated=store.simulated,
+        n_subjects=store.n_subjects,
+        provenance={
+            "store": store.digest,
+            "options": store.manifest["options"],
+            "source": store.manifest["connectome"]["provenance"],
+            "dtype": store.manifest["dtype"],
+            "rounding": store.manifest["rounding"],
+        },
+    )
+
+
+def subject_maps(
+    store: Store, seeds: Sequence[Seed], *, rule: str = "fisher-z"
+) -> Iterator[tuple[str, np.ndarray]]:
+    """Yield each subject's own maps, one subject in memory at a time.
+
+    Parameters
+    ----------
+    store : Store
+        A prepared connectome.
+    seeds : sequence of Seed
+        As placed in the store's space.
+    rule : {"fisher-z", "mean-r"}
+        As in `map_seeds`.
+
+    Yields
+    ------
+    subject_id : str
+        Whose maps.
+    z : ndarray, shape (n_seeds, n_locations), float32
+        Fisher z; NaN where the location or the seed has no signal.
+    """
+    check_seeds(store, seeds, rule)
+    kernel = Kernel(store, len(seeds), rule)
+    for subject in store.subjects:
+        series = seed_series(store, subject, seeds, rule)
+        z = np.empty((len(seeds), store.n_locations), np.float32)
+        for where, value, known in kernel.blocks(subject, series, 0, store.n_locations):
+            block = value if rule == "fisher-z" else to_z(value)
+            z[:, where] = (block if known is None else np.where(known, block, np.nan)).T
+        yield subject.id, z
+
+
+def check_seeds(store: Store, seeds: Sequence[Seed], rule: str) -> None:
+    """Raise `InputError` unless the seeds fit the store and the rule exists."""
+    if rule not in RULES:
+        raise InputError(f"unknown rule {rule!r}", remedy=f"use {' or '.join(RULES)}")
+    if not seeds:
+        raise InputError("there is no seed to map")
+    names = [seed.name for seed in seeds]
+    twice = {name for name in names if names.count(name) > 1}
+    if twice:
+        raise InputError("two seeds have this name", where=min(twice))
+    for seed in seeds:
+        inside = (seed.locations >= 0) & (seed.locations < store.n_locations)
+        if not seed.n_locations or not inside.all():
+            raise InputError(
+                "the seed has locations that the connectome does not have",
+                where=seed.name,
+                remedy=f"place it in the space of {store.name}",
+            )
+
+
+def group_moments(
+    store: Store, seeds: Sequence[Seed], rule: str, workers: Workers, progress: bool = False
+) -> list[Moments]:
+    """Return the moments of each seed's map, shape (1 or 2 quantities, 2 halves, n_locations).
+
+    The first quantity is Fisher z; under the rule "mean-r" the second is r itself.
+    """
+    ranges = location_ranges(
+        store.n_locations, len(seeds), 1 if workers.remote else workers.n, rule
+    )
+    everyone = range(store.n_subjects)
+    bar = tqdm(
+        desc=f"mapping {store.name}",
+        unit="subject",
+        total=store.n_subjects * (1 if workers.remote else len(ranges)),
+        disable=None if progress else True,
+    )
+    with bar:
+        if workers.remote:
+            shards = split(store.n_subjects, SHARDS_PER_WORKER * workers.n)
+            pieces = [(store, shard, seeds, rule) for shard in shards]
+            parts = workers.run(map_shard, pieces, merge=_merge_parts, bar=bar)
+        else:
+            with tempfile.TemporaryDirectory() as folder:
+                series = all_series(store, seeds, rule, workers, Path(folder))
+                pieces = [(store, everyone, series, rule, *limits) for limits in ranges]
+                parts = workers.run(map_range, pieces, bar=bar)
+    return _by_seed(parts, len(seeds), store.n_locations)
+
+
+def location_ranges(
+    n_locations: int, n_seeds: int, workers: int, rule: str
+) -> list[tuple[int, int]]:
+    """Return ranges of locations, each small enough that its sums fit in the budget."""
+    per_location = n_seeds * HALVES * 2 * 8 * (1 if rule == "fisher-z" else 2)
+    blocks = -(-n_locations // BLOCK)
+    at_most = max(1, BUDGET // per_location // BLOCK)
+    parts = max(workers, -(-blocks // at_most))
+    parts = -(-parts // workers) * workers  # the last round keeps every worker busy
+    return [
+        (part.start * BLOCK, min(part.stop * BLOCK, n_locations)) for part in split(blocks, parts)
+    ]
+
+
+def all_series(
+    store: Store, seeds: Sequence[Seed], rule: str, workers: Workers, folder: Path
+) -> SeriesFile:
+    """Write every subject's seed series into one file in `folder`."""
+    series = SeriesFile(folder / "series", store.subjects, len(seeds))
+    parts = split(store.n_subjects, workers.n)
+    workers.run(_write_series, [(series, store, part, seeds, rule) for part in parts])
+    return series
+
+
+def _write_series(
+    series: SeriesFile,
+    store: Store,
+    part: range,
+    seeds: Sequence[Seed],
+    rule: str,
+    tick: Callable,
+) -> None:
+    series.write(store, [store.subjects[number] for number in part], seeds, rule)
+
+
+def map_range(
+    store: Store,
+    part: range,
+    series: SeriesFile,
+    rule: str,
+    start: int,
+    stop: int,
+    tick: Callable = nothing,
+) -> Moments:
+    """Return the moments over some subjects at a range of locations.
+
+    Returns
+    -------
+    Moments
+        Arrays of shape (quantities, halves, stop - start, n_seeds); `n` may be broadcastable.
+    """
+    n_seeds = series.n_seeds
+    quantities = 1 if rule == "fisher-z" else 2
+    shape = (quantities, HALVES, stop - start, n_seeds)
+    total, squares = np.zeros(shape), np.zeros(shape)
+    n = np.zeros((1, HALVES, 1, 1), np.int32)
+    unknown: np.ndarray | None = None
+    kernel = Kernel(store, n_seeds, rule)
+    scratch = np.empty((BLOCK, n_seeds))
+    for number in part:
+        subject, half = store.subjects[number], number % HALVES
+        if number + 1 in part:
+            kernel.prefetch(store.subjects[number + 1], start, stop)
+        n[0, half] += 1
+        for where, value, known in kernel.blocks(subject, series.read(subject), start, stop):
+            here = slice(where.start - start, where.stop - start)
+            if known is not None:
+                if unknown is None:
+                    unknown = np.zeros((1, *shape[1:]), np.int32)
+                unknown[0, half, here] += ~known
+                value[~known] = 0
+            values = [value] if rule == "fisher-z" else [to_z(value), value]
+            for quantity, numbers in enumerate(values):
+                total[quantity, half, here] += numbers
+                square = np.multiply(numbers, numbers, out=scratch[: len(numbers)], dtype=float)
+                squares[quantity, half, here] += square
+        tick()
+    return Moments.of_sums(n if unknown is None else n - unknown, total, squares)
+
+
+def map_shard(
+    store: Store, part: range, seeds: Sequence[Seed], rule: str, tick: Callable = nothing
+) -> list[Moments]:
+    """Return the moments over some subjects at all locations, range by range."""
+    subjects = [store.subjects[number] for number in part]
+    with tempfile.TemporaryDirectory() as folder:
+        series = SeriesFile(Path(folder) / "series", subjects, len(seeds))
+        series.write(store, subjects, seeds, rule)
+        return [
+            map_range(store, part, series, rule, *limits, tick)
+            for limits in location_ranges(store.n_locations, len(seeds), 1, rule)
+        ]
+
+
+def _merge_parts(first: list[Moments], second: list[Moments]) -> list[Moments]:
+    return [one.merge(other) for one, other in zip(first, second, strict=True)]
+
+
+def _by_seed(parts: list[Moments], n_seeds: int, n_locations: int) -> list[Moments]:
+    """Turn ranges of locations for all seeds into all locations for each seed."""
+    shape = (*parts[0].mean.shape[:2], n_locations)
+    seeds = [
+        Moments(np.empty((1, *shape[1:]), np.int32), np.empty(shape), np.empty(shape))
+        for _ in range(n_seeds)
+    ]
+    start = 0
+    while parts:
+        part = parts.pop(0)  # its memory is free once it is copied
+        here = slice(start, start + part.mean.shape[2])
+        n = np.broadcast_to(part.n, (1, *part.mean.shape[1:]))
+        for number, seed in enumerate(seeds):
+            seed.n[..., here] = n[..., number]
+            seed.mean[..., here] = part.mean[..., number]
+            seed.m2[..., here] = part.m2[..., number]
+        start = here.stop
+    return seeds
+
+
+def _cache_path(store: Store, seed: Seed, rule: str) -> Path:
+    key = hashlib.sha256(f"{store.digest} {VERSION} {rule} ".encode())
+    order = np.argsort(seed.locations, kind="stable")
+    key.update(np.asarray(seed.locations, np.int64)[order].tobytes())
+    key.update(np.asarray(seed.weights, np.float64)[order].tobytes())
+    return store.folder / "moments" / f"{key.hexdigest()}.npz"
+
+
+def _read_moments(store: Store, seed: Seed, rule: str) -> Moments | None:
+    path = _cache_path(store, seed, rule)
+    if not path.is_file():
+        return None
+    with np.load(path) as arrays:
+        return Moments(arrays["n"], arrays["mean"], arrays["m2"])
+
+
+def _write_moments(store: Store, seed: Seed, rule: str, moments: Moments) -> None:
+    with replacing(_cache_path(store, seed, rule), "wb") as stream:
+        np.savez(stream, n=moments.n, mean=moments.mean, m2=moments.m2)
