@@ -29,7 +29,7 @@ from compendium.search.pager import InconsistentError
 from compendium.search.query import Query, render_query
 from compendium.search.snapshot import read_manifest, verify_snapshot
 from compendium.search.strategy import read_strategy
-from ctgov_server import (
+from tests.ctgov_server import (
     CtgovServer,
     cut_connection,
     openapi_check,

@@ -11,7 +11,7 @@ from compendium.errors import InputError
 from compendium.search.essie import RESERVED, lint_expression, write_term
 from compendium.search.query import lint_strategy, render_query, require_sound
 from compendium.search.strategy import PRISMA_S_ITEMS, read_strategy
-from ctgov_server import openapi_check, own_check
+from tests.ctgov_server import openapi_check, own_check
 
 PRISMA = "\n".join(f"  - item: {item}\n    answer: not done." for item in PRISMA_S_ITEMS)
 SMALL = """\

@@ -23,7 +23,7 @@ from compendium.search.recall import (
 from compendium.search.report import field_reasons, prisma_s_table, snapshot_table, term_reasons
 from compendium.search.snapshot import read_manifest
 from compendium.search.strategy import read_strategy
-from test_search_query import small
+from tests.test_search_query import small
 
 SNAPSHOTS = ("ctgov-2020-07-28", "ictrp-other-registries", "background")
 
