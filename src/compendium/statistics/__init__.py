@@ -12,7 +12,15 @@ from compendium.statistics.outcomes import (
     posted_by,
     time_to_results,
 )
-from compendium.statistics.shares import NOT_STATED, Share, gap_map, share, share_note, share_table
+from compendium.statistics.shares import (
+    NOT_STATED,
+    Share,
+    gap_map,
+    lump_rare,
+    share,
+    share_note,
+    share_table,
+)
 from compendium.statistics.years import Trend, starts_per_year, trend
 
 __all__ = [
@@ -24,6 +32,7 @@ __all__ = [
     "discontinuation",
     "enrolment_quartiles",
     "gap_map",
+    "lump_rare",
     "masking_shares",
     "posted_by",
     "share",

@@ -160,6 +160,22 @@ def share_table(
     return pd.DataFrame(rows, columns=columns)
 
 
+def lump_rare(table: pd.DataFrame, column: str, *, least: int, name: str) -> pd.DataFrame:
+    """Replace the values that fewer than `least` rows carry by one name.
+
+    Examples
+    --------
+    >>> trials = pd.DataFrame({"modality": [("rTMS",), ("rTMS", "ECT"), ("VNS",), ()]})
+    >>> lump_rare(trials, "modality", least=2, name="rarer")["modality"].tolist()
+    [('rTMS',), ('rTMS', 'rarer'), ('rarer',), ('not stated',)]
+    """
+    cells = table[column].map(values_of)
+    counts = cells.explode().value_counts()
+    rare = set(counts[counts < least].index) - {NOT_STATED, OTHER}
+    lumped = [tuple(dict.fromkeys(name if v in rare else v for v in cell)) for cell in cells]
+    return table.assign(**{column: lumped})
+
+
 def share_note(shares: pd.DataFrame) -> str:
     """Say in words what the denominator of a share table is, and whether shares overlap."""
     n, of = int(shares["n"].iloc[0]), shares["of"].iloc[0]
