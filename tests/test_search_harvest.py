@@ -18,16 +18,19 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from compendium.errors import InputError
+from compendium.normalise.countries import read_country_aliases
+from compendium.records import read_records
 from compendium.search.client import (
     Clock,
     RegistryClient,
     RegistryError,
     RejectedError,
 )
+from compendium.search.diff import compare_records
 from compendium.search.harvest import harvest
 from compendium.search.pager import InconsistentError
 from compendium.search.query import Query, render_query
-from compendium.search.snapshot import read_manifest, verify_snapshot
+from compendium.search.snapshot import files_of, read_manifest, verify_snapshot
 from compendium.search.strategy import read_strategy
 from tests.ctgov_server import (
     CtgovServer,
@@ -379,6 +382,14 @@ def test_a_finished_snapshot_is_never_changed(registry, tmp_path, hands):
 FATES = st.sampled_from(["whole", "cut", "flip", "gone", "spare"])
 
 
+def test_an_empty_folder_is_not_a_snapshot_yet(registry, tmp_path, hands):
+    (tmp_path / "new").mkdir()
+    assert ids_in(run(registry, tmp_path / "new", hands)) == EVERYTHING
+    (tmp_path / "file").write_text("something")
+    with pytest.raises(InputError, match="never changed"):
+        run(registry, tmp_path / "file", hands)
+
+
 def stopped_at(registry, out, hands, page):
     """Leave a partial folder behind: the registry is down from this page on."""
     registry.always = status(503)
@@ -509,3 +520,25 @@ def test_the_projects_own_search_obeys_the_specification(
     with CtgovServer([study(n) for n in range(1, 26)], checks) as server:
         assert ids_in(run(server, tmp_path / "new", hands, asked)) == EVERYTHING
         assert server.rejected == []
+
+
+def test_a_live_search_feeds_the_readers_of_the_embedded_snapshot(root, tmp_path, hands):
+    embedded = root / "data" / "snapshot" / "ctgov-2020-07-28"
+    studies = [
+        one
+        for entry in files_of(read_manifest(embedded))
+        for one in json.loads((embedded / entry["name"]).read_bytes())["studies"]
+    ]
+    with CtgovServer(studies) as server:
+        server.empty_pages = {2}
+        server.token_length = 50
+        out = run(server, tmp_path / "live", hands, query(100))
+    aliases = read_country_aliases(root / "data" / "protocol" / "countries.csv")
+    old, new = (read_records([folder], aliases) for folder in (embedded, out))
+    assert len(new.records) == 328
+    assert new.quarantine.empty
+    found = compare_records(old.records, new.records)
+    assert found.appeared.empty
+    assert found.vanished.empty
+    # the embedded snapshot's manifest alone says which records' countries were read in part
+    assert set(found.changed["field"]) <= {"countries_coverage"}

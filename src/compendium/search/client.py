@@ -24,7 +24,7 @@ ATTEMPTS = 6
 FIRST_PAUSE = 2.0
 LONGEST_PAUSE = 120.0
 LONGEST_REQUESTED_PAUSE = 900.0
-TIMEOUT = (10.0, 60.0)
+TIMEOUT = (10.0, 30.0)
 MOST_BYTES = 256 * 2**20
 TOO_MANY_REQUESTS = 429
 REQUEST_TIMEOUT = 408
@@ -163,7 +163,6 @@ class RegistryClient:
             wait = self._last + SECONDS_BETWEEN_REQUESTS - self.clock.monotonic()
             if wait > 0:
                 self.clock.sleep(wait)
-        self._last = self.clock.monotonic()
 
     def _ask(self, where: str, parameters: Mapping[str, str]) -> Answer:
         self._throttle()
@@ -180,6 +179,9 @@ class RegistryClient:
             raise RegistryError(str(error), where=where, remedy="check --base-url") from error
         except requests.exceptions.RequestException as error:
             raise _PassingError(_reason(error)) from error
+        finally:
+            # counted from the end, so that slow answers do not bring requests closer together
+            self._last = self.clock.monotonic()
         self._judge(response, body, where)
         return Answer(body, _parse(body))
 

@@ -130,7 +130,7 @@ def check_page_order(
     ------
     InputError
         If a page without a successor is not the last, the last has one, a token comes twice, a
-        total stands on a later page, a page was not asked for with its predecessor's token, or
+        later page has a total that the first has not, a page was not asked for with its predecessor's token, or
         the first page's total is not what the pages hold.
     """
     remedy = "restore the pages in the order in which they came, or search again"
@@ -153,7 +153,7 @@ def check_page_order(
         if page.next_token in seen and page.next_token is not None:
             raise refuse(page, f"it names the same next page as {seen[page.next_token]}")
         seen[page.next_token or ""] = page.name
-        if page.total is not None and number > 0:
+        if page.total not in (None, pages[0].total):
             raise refuse(
                 page, f"wrong page order: it carries the total, but {pages[0].name} stands first"
             )

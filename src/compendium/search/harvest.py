@@ -100,14 +100,14 @@ def harvest(
     Raises
     ------
     InputError
-        If `out` exists: a finished snapshot is never changed.
+        If `out` exists and is not an empty folder: a finished snapshot is never changed.
     RegistryError
         If the answer is incomplete, repeats records, or the data change too often to be read once.
     """
     out = Path(out)
     partial = out.with_name(out.name + ".partial")
     pages = partial / out.name
-    if out.exists():
+    if out.is_file() or (out.is_dir() and any(out.iterdir())):
         return _already_there(out, partial, pages, client.base_url, query)
     pages.mkdir(parents=True, exist_ok=True)
     for _ in range(MOST_STARTS):
