@@ -130,8 +130,8 @@ def check_page_order(
     ------
     InputError
         If a page without a successor is not the last, the last has one, a token comes twice, a
-        later page has a total that the first has not, a page was not asked for with its predecessor's token, or
-        the first page's total is not what the pages hold.
+        later page has a total that the first has not, a page was not asked for with its
+        predecessor's token, or the first page's total is not what the pages hold.
     """
     remedy = "restore the pages in the order in which they came, or search again"
 
