@@ -16,7 +16,7 @@ from compendium.connectome.scale import local_workers
 from compendium.connectome.seeds import Seed, Sphere, place_seed, seed_matrix
 from compendium.connectome.simulate import simulate_connectome
 from compendium.errors import InputError
-from connectomes import make, parcel_space, reference_t, reference_z, some_seeds, voxel_space
+from tests.connectomes import make, parcel_space, reference_t, reference_z, some_seeds, voxel_space
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from compendium.connectome.series import SeedSeries
-from compendium.connectome.store import Store, StoredSubject
+from compendium.connectome.store import Store, StoredSubject, ends_early
 from compendium.errors import InputError
 
 BLOCK = 2048
@@ -180,9 +180,5 @@ def _fill(stream: object, view: memoryview, subject: StoredSubject) -> None:
     while view:
         count = stream.readinto(view)
         if not count:
-            raise InputError(
-                f"the file of subject {subject.id} ends too early",
-                where=str(subject.path),
-                remedy="remove it and manifest.json, and prepare the store again",
-            )
+            raise ends_early(subject)
         view = view[count:]

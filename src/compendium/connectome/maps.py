@@ -242,9 +242,7 @@ class SeedMaps:
         n = self._of(self._number(seed)).n
         return {
             "Simulated": self.simulated,
-            **(
-                {"Warning": "simulated data: no evidence about any brain"} if self.simulated else {}
-            ),
+            **({"Warning": SIMULATED} if self.simulated else {}),
             "Connectome": self.connectome,
             "Subjects": self.n_subjects,
             "SubjectsAtALocation": {"fewest": int(n.min()), "most": int(n.max())},

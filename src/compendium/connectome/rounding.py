@@ -12,6 +12,7 @@ import numpy as np
 from compendium.connectome.store import SCALE
 
 PROBE_SEEDS, PROBES = 4, 512
+FEWEST = 5
 
 
 class Probe:
@@ -54,11 +55,11 @@ class Probe:
 
 
 def measured_error(folder: Path, names: Sequence[str]) -> dict | None:
-    """Return how far rounding moves the group's t at the probes; None for a single subject.
+    """Return how far rounding moves the group's t at the probes.
 
-    Also None if no probe has a signal in every run of every subject.
+    None for fewer subjects than give a steady t, or if no probe has signal in all of them.
     """
-    if len(names) < 2:
+    if len(names) < FEWEST:
         return None
     z = np.stack([np.load(folder / f"{name}.npy") for name in names])
     known = np.isfinite(z).all(axis=(0, 1))
@@ -68,6 +69,7 @@ def measured_error(folder: Path, names: Sequence[str]) -> dict | None:
     t = z.mean(axis=0) / (z.std(axis=0, ddof=1) / np.sqrt(len(z)))
     difference = np.abs(t[0] - t[1])
     return {
+        "subjects": len(names),
         "probes": int(known.sum()),
         "median_t": float(np.median(difference)),
         "largest_t": float(difference.max(initial=0)),

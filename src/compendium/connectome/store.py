@@ -31,6 +31,7 @@ from compendium.files import replacing
 FORMAT = "compendium connectome store"
 VERSION = 1
 SCALE = 1 / 32767  # of a step of int16: the longest possible entry of a row of length 1 is 1
+PREPARE_AGAIN = "remove manifest.json and prepare the store again; whole subjects are kept"
 DTYPES = ("int16", "float32")
 
 
@@ -85,8 +86,17 @@ class StoredSubject:
         return np.load(self.path.parents[1] / "sd" / self.path.name)
 
     def rows(self) -> np.ndarray:
-        """Return the array, memory-mapped."""
-        return np.load(self.path, mmap_mode="r")
+        """Return the array, memory-mapped.
+
+        Raises
+        ------
+        InputError
+            If the file is gone or cut since the store was opened.
+        """
+        try:
+            return np.load(self.path, mmap_mode="r")
+        except (OSError, ValueError) as error:
+            raise ends_early(self) from error
 
 
 @dataclass(frozen=True)
@@ -206,7 +216,7 @@ def read_subject(folder: Path, entry: dict) -> StoredSubject:
                 f"the file of subject {entry['id']} "
                 + ("is missing" if size is None else f"has {size} bytes, not {file['bytes']}"),
                 where=str(path),
-                remedy="remove manifest.json and prepare the store again; whole subjects are kept",
+                remedy=PREPARE_AGAIN,
             )
     runs, start = [], 0
     for run in entry["runs"]:
@@ -214,6 +224,15 @@ def read_subject(folder: Path, entry: dict) -> StoredSubject:
         start += run["columns"]
     path = folder / entry["files"][0]["name"]
     return StoredSubject(entry["id"], path, tuple(runs), entry["missing"])
+
+
+def ends_early(subject: StoredSubject) -> InputError:
+    """Return the error of a subject's file that is not whole any more."""
+    return InputError(
+        f"the file of subject {subject.id} is gone or ends too early",
+        where=str(subject.path),
+        remedy=PREPARE_AGAIN,
+    )
 
 
 def write_space(folder: Path, space: Space) -> dict:

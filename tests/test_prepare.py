@@ -1,0 +1,440 @@
+"""Preparing a connectome: what is kept, what is refused, and what a kill or a full disk leaves."""
+
+import errno
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from compendium.connectome import prepare as preparing
+from compendium.connectome.cleaning import Cleaning, clean_run
+from compendium.connectome.mapping import map_seeds
+from compendium.connectome.model import Subject
+from compendium.connectome.prepare import Options, prepare
+from compendium.connectome.store import open_store
+from compendium.errors import InputError
+from tests.connectomes import make, parcel_space, reference_z, some_seeds, voxel_space
+
+
+@pytest.fixture
+def tiny():
+    return make(voxel_space(300), n_subjects=3)
+
+
+def rows_of(store):
+    return [np.array(subject.rows(), float) * store.scale for subject in store.subjects]
+
+
+def files_of(folder):
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+
+
+# what is kept
+
+
+def test_rows_are_demeaned_of_length_one_within_each_run_and_sds_are_raw(tiny, tmp_path):
+    store = prepare(tiny, tmp_path / "store", Options(dtype="float32"))
+    for subject, stored in zip(tiny.iter_subjects(), store.subjects, strict=True):
+        for number, (run, place) in enumerate(zip(subject.runs, stored.runs, strict=True)):
+            part = stored.rows()[:, place.start : place.stop]
+            run = run.astype(float)
+            np.testing.assert_allclose(
+                part, ((run - run.mean(0)) / np.linalg.norm(run - run.mean(0), axis=0)).T, atol=1e-6
+            )
+            np.testing.assert_allclose(stored.sd()[:, number], run.std(axis=0, ddof=1), rtol=1e-5)
+            assert (place.n_volumes, place.df) == (len(run), len(run) - 1)
+
+
+def test_int16_is_within_half_a_step_and_the_manifest_says_what_it_costs(tiny, tmp_path):
+    exact = rows_of(prepare(tiny, tmp_path / "exact", Options(dtype="float32")))
+    store = prepare(make(voxel_space(300), n_subjects=5), tmp_path / "store")
+    for one, other in zip(exact, rows_of(store), strict=False):
+        assert np.abs(one - other).max() <= store.scale * 0.51
+    assert store.dtype == np.int16
+    cost = store.manifest["rounding"]
+    assert 0 < cost["median_t"] < 0.01
+    assert cost["median_t"] < cost["largest_t"]
+    assert cost["subjects"] == 5
+
+
+def test_half_precision_is_not_offered():
+    with pytest.raises(InputError, match="int16 or float32, not float16"):
+        Options(dtype="float16")
+
+
+def test_a_parcel_space_comes_back_as_it_was(tmp_path):
+    connectome = make(parcel_space(), n_subjects=2)
+    store = prepare(connectome, tmp_path / "store")
+    assert store.space.table.equals(connectome.space.table)
+    np.testing.assert_array_equal(store.space.labels, connectome.space.labels)
+    np.testing.assert_array_equal(store.space.affine, connectome.space.affine)
+
+
+def test_the_same_data_give_the_same_bytes(tiny, tmp_path):
+    prepare(tiny, tmp_path / "one")
+    prepare(tiny, tmp_path / "two")
+    assert files_of(tmp_path / "one") == files_of(tmp_path / "two")
+    assert str(tmp_path) not in (tmp_path / "one" / "manifest.json").read_text()
+
+
+def test_the_manifest_says_simulated_and_what_was_done(tiny, tmp_path):
+    options = Options(Cleaning(band=(0.01, 0.15), regress_global=True))
+    store = prepare(tiny, tmp_path / "store", options)
+    manifest = json.loads((tmp_path / "store" / "manifest.json").read_text())
+    assert manifest["connectome"] == {
+        "name": "tiny",
+        "simulated": True,
+        "provenance": {"made": "for a test", "seed": 0},
+    }
+    assert manifest["options"] == {
+        "band": [0.01, 0.15],
+        "regress_global": True,
+        "confounds": False,
+    }
+    assert [subject["id"] for subject in manifest["subjects"]] == list(tiny.subject_ids)
+    assert manifest["columns"] == "cosine coefficients"
+    assert store.simulated
+
+
+# cleaning
+
+
+def project_out(run, columns):
+    columns = np.column_stack([np.ones(len(run)), *columns])
+    return run - columns @ np.linalg.lstsq(columns, run, rcond=None)[0]
+
+
+def test_global_signal_regression_is_the_least_squares_residual(tiny, tmp_path):
+    cleaning = Cleaning(regress_global=True)
+    store = prepare(tiny, tmp_path / "store", Options(cleaning, "float32"))
+    run = tiny.load_subject("sub-01").runs[0].astype(float)
+    residual = project_out(run, [run.mean(axis=1)])
+    stored = store.subjects[0].rows()[:, :60]
+    np.testing.assert_allclose(stored, (residual / np.linalg.norm(residual, axis=0)).T, atol=1e-5)
+    assert store.subjects[0].runs[0].df == 58
+
+
+def test_confounds_are_regressed_out_with_the_rest(tiny, tmp_path):
+    rng = np.random.default_rng(3)
+    tables = {name: (rng.random((60, 4)), rng.random((40, 4))) for name in tiny.subject_ids}
+    cleaning = Cleaning(regress_global=True)
+    store = prepare(
+        tiny, tmp_path / "store", Options(cleaning, "float32"), confounds=tables.__getitem__
+    )
+    run = tiny.load_subject("sub-02").runs[1].astype(float)
+    residual = project_out(run, [run.mean(axis=1), *tables["sub-02"][1].T])
+    stored = store.subjects[1].rows()[:, 60:]
+    np.testing.assert_allclose(stored, (residual / np.linalg.norm(residual, axis=0)).T, atol=1e-5)
+    assert store.subjects[1].runs[1].df == 40 - 1 - 5
+
+
+@settings(max_examples=20, deadline=None)
+@given(
+    n=st.integers(40, 90),
+    low=st.floats(0, 0.05),
+    width=st.floats(0.12, 0.2),
+    confounds=st.integers(0, 3),
+    seed=st.integers(0, 99),
+)
+def test_a_band_keeps_every_correlation_of_the_filtered_series(n, low, width, confounds, seed):
+    """Coefficients are a rotation: r is that of the series filtered and cleaned in time."""
+    from scipy.fft import dct, idct
+
+    rng = np.random.default_rng(seed)
+    run = rng.standard_normal((n, 6)).cumsum(axis=0) + 1000
+    extra = rng.standard_normal((n, confounds))
+    clean = clean_run(run, Cleaning((low, low + width)), 2.0, extra)
+    frequency = np.arange(n) / (2 * n * 2.0)
+    inside = (frequency >= low) & (frequency <= low + width) & (frequency > 0)
+
+    def filtered(columns):
+        return idct(dct(columns, axis=0, norm="ortho") * inside[:, None], axis=0, norm="ortho")
+
+    series, regressors = filtered(run), filtered(extra)
+    if confounds:
+        series = series - regressors @ np.linalg.lstsq(regressors, series, rcond=None)[0]
+    unit, sd = clean.block(0, 6)
+    np.testing.assert_allclose(unit @ unit.T, np.corrcoef(series.T), atol=1e-8)
+    np.testing.assert_allclose(sd, series.std(axis=0, ddof=1), rtol=1e-8)
+    assert clean.df == inside.sum() - confounds
+    assert clean.n_columns == inside.sum() < n
+
+
+def test_a_band_needs_the_time_between_volumes(tiny, tmp_path):
+    def timeless(subject_id):
+        return replace(tiny.load_subject(subject_id), repetition_time=None)
+
+    with pytest.raises(InputError, match=r"subject sub-01, run 1: a band in Hz needs the time"):
+        prepare(
+            replace(tiny, load_subject=timeless),
+            tmp_path / "store",
+            Options(Cleaning(band=(0.01, 0.1))),
+        )
+    with pytest.raises(InputError, match=r"0\.1 to 0\.01 Hz is empty"):
+        Cleaning(band=(0.1, 0.01))
+
+
+# bad input: a precise message with the subject, and nothing half-written
+
+
+def spoiled(change):
+    return make(voxel_space(300), n_subjects=3, spoil=change)
+
+
+def second(change):
+    def spoil(number, runs):
+        if number == 2:
+            change(runs)
+
+    return spoiled(spoil)
+
+
+BAD = {
+    "3 volumes": (
+        lambda runs: runs.__setitem__(1, runs[1][:3]),
+        r"subject sub-02, run 2: 3 volumes leave 2 degrees of freedom, at least 10",
+    ),
+    "another grid": (
+        lambda runs: runs.__setitem__(0, runs[0][:, :299]),
+        r"subject sub-02, run 1: 299 locations, the connectome has 300",
+    ),
+    "one volume": (
+        lambda runs: runs.__setitem__(0, runs[0][0]),
+        r"subject sub-02, run 1: a run is a table .* this is 1D",
+    ),
+    "text": (
+        lambda runs: runs.__setitem__(0, runs[0].astype(object)),
+        r"subject sub-02, run 1: a run is a table .* of type object",
+    ),
+    "no signal": (
+        lambda runs: runs[0].fill(np.nan),
+        r"subject sub-02, run 1: no location has a signal",
+    ),
+    "constant": (
+        lambda runs: runs[0].fill(7.0),
+        r"subject sub-02, run 1: no location has a signal",
+    ),
+    "no runs": (lambda runs: runs.clear(), r"sub-02: the subject has no runs"),
+}
+
+
+@pytest.mark.parametrize("kind", BAD)
+def test_a_bad_subject_is_named_and_leaves_nothing_half_written(kind, tmp_path):
+    change, message = BAD[kind]
+    with pytest.raises(InputError, match=message):
+        prepare(second(change), tmp_path / "store")
+    left = files_of(tmp_path / "store")
+    assert "subjects/sub-01.json" in left
+    assert not [name for name in left if "sub-02" in name or "/." in name]
+    with pytest.raises(InputError, match="no finished store"):
+        open_store(tmp_path / "store")
+
+
+def test_confounds_that_do_not_fit_are_refused(tiny, tmp_path):
+    for tables, message in [
+        ((np.ones((60, 2)),), "sub-01: 1 tables of confounds for 2 runs"),
+        ((np.ones((59, 2)), np.ones((40, 2))), "run 1: the confounds are not a table of 60"),
+        ((np.full((60, 2), np.nan), np.ones((40, 2))), "run 1: the confounds are not a table"),
+    ]:
+        with pytest.raises(InputError, match=message):
+            prepare(tiny, tmp_path / "store", confounds=lambda _, tables=tables: tables)
+
+
+def test_two_subjects_of_one_name_are_refused(tiny, tmp_path):
+    for names in (("sub-01", "sub-01"), ("sub-01", "SUB-01"), ("sub/01", "sub-01")):
+        with pytest.raises(InputError, match="two subjects have the same identifier"):
+            prepare(replace(tiny, subject_ids=names), tmp_path / "store")
+    with pytest.raises(InputError, match="no subjects"):
+        prepare(replace(tiny, subject_ids=()), tmp_path / "store")
+
+
+def test_the_need_is_announced_before_anything_large_is_written(tiny, tmp_path):
+    said = []
+
+    def listen(text):
+        said.append((text, list((tmp_path / "store").rglob("*.npy"))))
+
+    prepare(tiny, tmp_path / "store", announce=listen)
+    (text, written), *more = said
+    assert not more
+    assert not written
+    assert "3 subjects of 3" in text
+    assert "GB are free" in text
+
+
+def test_a_disk_that_is_too_small_is_refused_at_once(tiny, tmp_path, monkeypatch):
+    usage = shutil.disk_usage(tmp_path)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=2**20))
+    with pytest.raises(InputError, match=r"the store needs about .* and 0\.00 GB are free"):
+        prepare(tiny, tmp_path / "store")
+    assert set(files_of(tmp_path / "store")) == {"preparing.json"}
+
+
+def test_a_disk_that_fills_up_leaves_whole_subjects_and_can_be_gone_on_with(
+    tiny, tmp_path, monkeypatch
+):
+    calls = []
+    real = preparing._rows
+
+    def filling(*arguments):
+        calls.append(1)
+        for number, block in enumerate(real(*arguments)):
+            if len(calls) == 2 and number == 0:
+                yield block
+                raise OSError(errno.ENOSPC, "No space left on device")
+            yield block
+
+    monkeypatch.setattr(preparing, "_rows", filling)
+    with pytest.raises(InputError, match=r"the disk is full .* it goes on where it stopped"):
+        prepare(tiny, tmp_path / "store")
+    left = files_of(tmp_path / "store")
+    assert {name for name in left if "sub-" in name} == {
+        "subjects/sub-01.npy",
+        "subjects/sub-01.json",
+        "sd/sub-01.npy",
+        "probes/sub-01.npy",
+    }
+    prepare(tiny, tmp_path / "store")
+    assert len(calls) == 4
+    monkeypatch.setattr(preparing, "_rows", real)
+    prepare(tiny, tmp_path / "afresh")
+    assert files_of(tmp_path / "store") == files_of(tmp_path / "afresh")
+
+
+KILLED = """
+import sys, time
+sys.path.insert(0, sys.argv[2])
+from pathlib import Path
+from tests.connectomes import make, voxel_space
+from compendium.connectome.prepare import prepare
+from dataclasses import replace
+tiny = make(voxel_space(300), n_subjects=3)
+def slow(subject_id):
+    if subject_id == "sub-03":
+        print("third", flush=True)
+        time.sleep(60)
+    return tiny.load_subject(subject_id)
+prepare(replace(tiny, load_subject=slow), Path(sys.argv[1]))
+"""
+
+
+def test_a_killed_preparation_goes_on_where_it_stopped(tiny, tmp_path):
+    child = subprocess.Popen(
+        [sys.executable, "-c", KILLED, str(tmp_path / "store"), str(Path(__file__).parents[1])],
+        stdout=subprocess.PIPE,
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
+    )
+    assert child.stdout.readline() == b"third\n"
+    child.send_signal(signal.SIGKILL)
+    child.wait()
+    child.stdout.close()
+    (tmp_path / "store" / "subjects" / ".sub-03.npy.leftover").write_bytes(b"half")
+    before = (tmp_path / "store" / "subjects" / "sub-01.npy").stat().st_mtime_ns
+    time.sleep(0.01)
+    store = prepare(tiny, tmp_path / "store")
+    assert (tmp_path / "store" / "subjects" / "sub-01.npy").stat().st_mtime_ns == before
+    assert store.digest == prepare(tiny, tmp_path / "afresh").digest
+
+
+def test_a_finished_store_is_returned_and_other_options_are_refused(tiny, tmp_path):
+    first = prepare(tiny, tmp_path / "store")
+
+    def fail(subject_id):
+        raise AssertionError(subject_id)
+
+    again = prepare(replace(tiny, load_subject=fail), tmp_path / "store")
+    assert again.digest == first.digest
+    for options in (Options(dtype="float32"), Options(Cleaning(regress_global=True))):
+        with pytest.raises(InputError, match="other data or with other options"):
+            prepare(tiny, tmp_path / "store", options)
+    with pytest.raises(InputError, match="other data or with other options"):
+        prepare(make(voxel_space(300), n_subjects=3, seed=8), tmp_path / "store")
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "letter.txt").write_text("dear")
+    with pytest.raises(InputError, match="the folder holds something else"):
+        prepare(tiny, tmp_path / "full")
+
+
+def test_a_source_that_changed_is_noticed(tiny, tmp_path):
+    source = tmp_path / "sub-01.nii"
+    source.write_text("before")
+    connectome = replace(tiny, sources={"sub-01": (source,)})
+    store = prepare(connectome, tmp_path / "store")
+    assert store.manifest["subjects"][0]["sources"][0]["name"] == "sub-01.nii"
+    source.write_text("after")
+    with pytest.raises(InputError, match=r"the source of 1 subjects changed .*first: sub-01"):
+        prepare(connectome, tmp_path / "store")
+    source.unlink()
+    with pytest.raises(InputError, match=r"sub-01\.nii: a file of subject sub-01 is missing"):
+        prepare(connectome, tmp_path / "store")
+
+
+# a store that was damaged
+
+
+def test_a_missing_or_cut_file_is_named(tiny, tmp_path):
+    prepare(tiny, tmp_path / "store")
+    path = tmp_path / "store" / "subjects" / "sub-02.npy"
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-100])
+    with pytest.raises(InputError, match=r"sub-02\.npy: the file of subject sub-02 has \d+ bytes"):
+        open_store(tmp_path / "store")
+    path.unlink()
+    with pytest.raises(InputError, match=r"sub-02\.npy: the file of subject sub-02 is missing"):
+        open_store(tmp_path / "store")
+    (tmp_path / "store" / "manifest.json").unlink()
+    store = prepare(tiny, tmp_path / "store")
+    assert path.read_bytes() == whole
+    path.write_bytes(whole[: len(whole) // 2])  # after opening
+    with pytest.raises(InputError, match="the file of subject sub-02 is gone or ends too early"):
+        map_seeds(store, some_seeds(tiny.space, 1, 3))
+
+
+def test_a_manifest_or_mask_that_was_edited_is_refused(tiny, tmp_path):
+    prepare(tiny, tmp_path / "store")
+    manifest = tmp_path / "store" / "manifest.json"
+    text = manifest.read_text()
+    manifest.write_text(text.replace('"df": 59', '"df": 99'))
+    with pytest.raises(InputError, match="changed by hand"):
+        open_store(tmp_path / "store")
+    manifest.write_text(text[:50])
+    with pytest.raises(InputError, match="not JSON"):
+        open_store(tmp_path / "store")
+    manifest.write_text("{}")
+    with pytest.raises(InputError, match="not a store of this version"):
+        open_store(tmp_path / "store")
+    manifest.write_text(text)
+    indices = tmp_path / "store" / "space" / "indices.npy"
+    np.save(indices, np.load(indices)[::-1])
+    with pytest.raises(InputError, match="the mask, the labels or their order"):
+        open_store(tmp_path / "store")
+    np.save(indices, np.array([{}]), allow_pickle=True)
+    with pytest.raises(InputError, match="the space cannot be read"):
+        open_store(tmp_path / "store")
+
+
+def test_a_subject_of_one_run_is_a_subject(tmp_path):
+    one = make(voxel_space(300), n_subjects=4)
+
+    def load(subject_id):
+        subject = one.load_subject(subject_id)
+        return Subject(subject.id, subject.runs[: 1 + (subject_id != "sub-03")], 2.0)
+
+    connectome = replace(one, load_subject=load)
+    seeds = some_seeds(one.space, 2, 4)
+    maps = map_seeds(prepare(connectome, tmp_path / "store", Options(dtype="float32")), seeds)
+    np.testing.assert_allclose(maps.mean_z, reference_z(connectome, seeds).mean(axis=0), atol=1e-5)
