@@ -71,7 +71,9 @@ def classify_records(
                 coder, known[name] = hand
                 maker = {match.value: coder for match in known[name]}
             makers |= {(name, value): who for value, who in maker.items()}
-            stated = known[name] or [Match(NOT_STATED, "")]
+            order = list(variable.values)
+            stated = sorted(known[name], key=lambda match, order=order: order.index(match.value))
+            stated = stated or [Match(NOT_STATED, "")]
             default = hand[0] if hand else RULE
             rows += [
                 _row(identity, name, match, maker.get(match.value, default)) for match in stated

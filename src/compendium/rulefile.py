@@ -1,7 +1,7 @@
 """Rules, fields and guards as they stand in a protocol's YAML files."""
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
@@ -199,7 +199,10 @@ def _read_rule(
             rule.fail(f"no such guard: {guard!r}", remedy=f"known: {', '.join(vocabulary.guards)}")
         for key, words in vocabulary.guards[guard].items():
             patterns[key] = patterns[key] + words
-    compiled = {key: PATTERNS[key](texts) if texts else None for key, texts in patterns.items()}
+    compiled = {
+        key: _compile(rule / key, texts, PATTERNS[key]) if texts else None
+        for key, texts in patterns.items()
+    }
     yields_to = raw.get("yields_to", [])
     return Rule(
         id=str(raw["id"]),
@@ -221,12 +224,17 @@ def _read_rule(
 def _patterns(part: Part, key: str, raw: Mapping[str, Any]) -> list[str]:
     patterns = _flat(raw.get(key, []))
     for position, text in enumerate(patterns):
-        try:
-            re.compile(text)
-            PATTERNS[key]([text])
-        except re.error as error:
-            (part / key / position).fail(f"{text!r} is not a pattern: {error}")
+        # only such a text can be mended by its neighbours when all are joined into one pattern
+        if "[" in text or text.count("(") != text.count(")"):
+            _compile(part / key / position, text, re.compile)
     return patterns
+
+
+def _compile(part: Part, text: object, compiler: Callable[[Any], re.Pattern]) -> re.Pattern:
+    try:
+        return compiler(text)
+    except re.error as error:
+        part.fail(f"{text!r} is not a pattern: {error}")
 
 
 def _flat(patterns: object) -> list[str]:
