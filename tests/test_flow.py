@@ -1,11 +1,13 @@
 import pandas as pd
 import pytest
+from bs4 import BeautifulSoup
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from compendium.charts.flow import flow_diagram, flow_words
 from compendium.errors import InputError
 from compendium.events import EVENT_COLUMNS, append_events, log_events, standing_events
-from compendium.flow import ARROWS, box_total, check_balance, prisma_flow
+from compendium.flow import ARROWS, box_total, check_balance, flow_steps, prisma_flow
 from compendium.verdicts import trial_verdicts
 
 SNAPSHOTS = {
@@ -218,6 +220,27 @@ def test_counts_that_do_not_add_up_are_refused_with_both_sums():
     counts.loc[counts["box"] == "excluded", "n"] += 1
     with pytest.raises(InputError, match=r"screened records → .* 2 go in, 3 come out"):
         check_balance(counts)
+
+
+def test_the_boxes_of_the_diagram_add_up_and_read_as_text():
+    counts = prisma_flow(small_log())
+    steps = flow_steps(counts, {"title": "titles", "whole": "the whole record"})
+    assert [(s.phase, s.records, s.trials) for s in steps] == [
+        ("Identification", 5, None),
+        ("Screening", 4, 3),
+        ("Screening", None, 2),
+        ("Included", 3, 2),
+    ]
+    assert [(e.n, e.reasons) for e in steps[0].exits] == [(1, (("no-id", 1),)), (1, ())]
+    assert steps[1].exits[0].reasons == (("not-pain", 1),)
+    page = BeautifulSoup(flow_diagram(steps, caption="<b>log</b>"), "html.parser")
+    assert page.figcaption.get_text() == "<b>log</b>"
+    text = " ".join(page.get_text(" ").split())
+    for words in ("5 records", "1 record ", "3 trials", "not pain 1", "included, 3 records"):
+        assert words in text
+    assert "2 trials included" in flow_words(steps)
+    with pytest.raises(InputError, match="not named: title"):
+        flow_steps(counts, {"whole": "the whole record"})
 
 
 def test_dates_are_the_data_s_and_the_run_is_a_digest():

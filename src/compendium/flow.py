@@ -3,7 +3,8 @@
 In records and in trials, in each registry; an arrow whose two ends do not add up stops the build.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import pandas as pd
 
@@ -185,3 +186,117 @@ def _require(holds: bool, arrow: str, what: str, items: Sequence) -> None:
 def _boxed(rows: pd.DataFrame, unit: str, **labels: object) -> pd.DataFrame:
     table = rows[["registry"]].assign(unit=unit, **labels)
     return table.reindex(columns=COUNTED).astype("string")
+
+
+@dataclass(frozen=True)
+class Exit:
+    """What leaves the flow at one step: `what`, in records or trials, by reason."""
+
+    what: str
+    unit: str
+    n: int
+    reasons: tuple[tuple[str, int], ...]
+
+
+@dataclass(frozen=True)
+class Step:
+    """One box of the flow, and what leaves it.
+
+    Attributes
+    ----------
+    phase : str
+        Heading of PRISMA 2020: "Identification", "Screening" or "Included".
+    what : str
+        What the box holds.
+    records, trials : int or None
+        How many; None where the unit does not apply.
+    registries : tuple of (str, int)
+        The box by registry, in its first unit, the largest first.
+    exits : tuple of Exit
+    """
+
+    phase: str
+    what: str
+    records: int | None
+    trials: int | None
+    registries: tuple[tuple[str, int], ...]
+    exits: tuple[Exit, ...]
+
+
+def flow_steps(counts: pd.DataFrame, stages: Mapping[str, str]) -> tuple[Step, ...]:
+    """Arrange the counts as the boxes of a PRISMA 2020 diagram.
+
+    Parameters
+    ----------
+    counts : DataFrame
+        What `prisma_flow` returned.
+    stages : mapping of str to str
+        The stages of screening, in order, and what each looks at.
+
+    Returns
+    -------
+    tuple of Step
+        Identified records; trials; one step per stage; included trials. What enters each stage is
+        what the stage before let through.
+
+    Raises
+    ------
+    InputError
+        If a trial left at a stage that is not named.
+    """
+    trials = counts[counts["unit"] == "trial"]
+    left_at = set(trials["stage"].dropna())
+    if not left_at <= set(stages):
+        raise InputError(
+            f"trials left at a stage that is not named: {min(left_at - set(stages))}", where="flow"
+        )
+    steps = [
+        Step(
+            "Identification",
+            "identified",
+            box_total(counts, "identified", "record"),
+            None,
+            _by(counts, "identified", "record", "registry"),
+            (
+                _exit(counts, "set aside", "record", "unreadable or repeated, set aside"),
+                _exit(counts, "linked", "record", "joined to another registration of the trial"),
+            ),
+        )
+    ]
+    entering = box_total(counts, "screened", "trial")
+    for place, (stage, what) in enumerate(stages.items()):
+        here = trials[trials["stage"] == stage]
+        exits = [_exit(here, "excluded", "trial", "excluded")]
+        if place == len(stages) - 1:
+            # whoever is unsure at an earlier stage goes on, so it is told at the last
+            exits.append(_exit(trials, "unsure", "trial", "unsure, kept apart for a person"))
+        first = box_total(counts, "screened", "record") if place == 0 else None
+        registries = _by(counts, "screened", "trial", "registry") if place == 0 else ()
+        steps.append(
+            Step("Screening", f"screened on {what}", first, entering, registries, tuple(exits))
+        )
+        entering -= exits[0].n
+    steps.append(
+        Step(
+            "Included",
+            "included",
+            box_total(counts, "included", "record"),
+            box_total(counts, "included", "trial"),
+            _by(counts, "included", "trial", "registry"),
+            (),
+        )
+    )
+    return tuple(steps)
+
+
+def _exit(counts: pd.DataFrame, box: str, unit: str, what: str) -> Exit:
+    reasons = _by(counts, box, unit, "reason")
+    return Exit(what, unit, box_total(counts, box, unit), reasons)
+
+
+def _by(counts: pd.DataFrame, box: str, unit: str, column: str) -> tuple[tuple[str, int], ...]:
+    rows = counts[(counts["box"] == box) & (counts["unit"] == unit)]
+    sums = rows.groupby(column)["n"].sum()
+    return tuple(
+        sorted(((str(k), int(n)) for k, n in sums.items()), key=lambda kn: (-kn[1], kn[0]))
+    )
