@@ -4,7 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from compendium.calibration import calibration_card, half_of, indicators
+from compendium.calibration import calibration_card, half_of, indicators, scope_card
+from compendium.errors import InputError
+from compendium.screening import read_scope
 
 
 def labels(*rows):
@@ -85,3 +87,35 @@ def test_the_two_halves_share_no_record(cards):
     development, held = (cards["modality", half].coder.index for half in ("development", "held"))
     assert not set(development) & set(held)
     assert len(development) + len(held) == 202
+
+
+def decisions(**by_record):
+    return pd.DataFrame(by_record.items(), columns=["record_id", "decision"])
+
+
+def test_the_scope_card_keeps_unsure_apart_and_audits_what_was_excluded():
+    reader = decisions(A="include", B="include", C="exclude", D="unsure", E="include")
+    rules = decisions(
+        A="include", B="unsure", C="exclude", D="unsure", E="exclude", F="exclude", G="exclude"
+    )
+    card = scope_card(rules, reader, draws=50)
+    assert (card.n, card.relevant, card.kept) == (5, 3, 2)
+    assert (card.excluded, card.audited, card.found) == (4, 2, 1)
+    assert card.missed_at_most == 3
+    assert card.agreement == pytest.approx(3 / 5)
+    counts = card.counts.set_index(["coder", "rule"])["count"].to_dict()
+    assert counts["include", "unsure"] == 1
+    assert card.labels["value"].tolist() == ["include", "exclude", "unsure"]
+
+
+def test_scope_is_read_with_the_reader_s_words(tmp_path):
+    sheet = tmp_path / "scope.jsonl"
+    sheet.write_text(
+        '{"nct_id": "B", "scope": "unsure", "scope_reason": "odd"}\n\n'
+        '{"nct_id": "A", "scope": "include"}\n',
+        encoding="utf-8",
+    )
+    assert read_scope(sheet)["record_id"].tolist() == ["A", "B"]
+    sheet.write_text('{"nct_id": "A", "scope": "maybe"}\n', encoding="utf-8")
+    with pytest.raises(InputError, match=r"scope\.jsonl:1"):
+        read_scope(sheet)

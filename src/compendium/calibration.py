@@ -7,7 +7,17 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from compendium.agreement import bootstrap_interval, label_table, mean_kappa
+from compendium.agreement import (
+    bootstrap_interval,
+    cohen_kappa,
+    gwet_ac1,
+    krippendorff_alpha,
+    label_table,
+    mean_kappa,
+    missed_at_most,
+    percent_agreement,
+    wilson_interval,
+)
 from compendium.codebook import NOT_STATED
 
 HALVES = ("development", "held")
@@ -145,6 +155,123 @@ def calibration_card(
         labels=table,
         coder=coder,
         rule=rule,
+    )
+
+
+class ScopeCard(NamedTuple):
+    """Agreement on scope between the rules and a second reader.
+
+    Attributes
+    ----------
+    half : str
+    n : int
+        Records both decided on.
+    kappa, low, high : float
+        Cohen's kappa over include, exclude and unsure; bootstrap limits.
+    ac1, alpha, agreement : float
+        Gwet's AC1, Krippendorff's alpha, raw agreement.
+    error, error_low, error_high : float
+        Share of records on which the rules differ from the reader; Wilson limits.
+    relevant, kept : int
+        Records the reader includes, and how many of them the rules did not exclude.
+    recall, recall_low, recall_high : float
+        kept / relevant; Wilson limits.
+    excluded, audited, found, missed_at_most : int
+        Records the rules exclude in all, how many of them the reader read, how many of those the
+        reader would include, and the upper 95 % limit of such records among all the excluded, if
+        those read were drawn at random.
+    counts : DataFrame
+        coder, rule, count.
+    labels : DataFrame
+        From `label_table`, one row a decision.
+    """
+
+    half: str
+    n: int
+    kappa: float
+    low: float
+    high: float
+    ac1: float
+    alpha: float
+    agreement: float
+    error: float
+    error_low: float
+    error_high: float
+    relevant: int
+    kept: int
+    recall: float
+    recall_low: float
+    recall_high: float
+    excluded: int
+    audited: int
+    found: int
+    missed_at_most: int
+    counts: pd.DataFrame
+    labels: pd.DataFrame
+
+
+def scope_card(
+    final: pd.DataFrame,
+    scope: pd.DataFrame,
+    half: str | None = None,
+    *,
+    clusters: pd.Series | None = None,
+    draws: int = 1000,
+    seed: int = 20200728,
+) -> ScopeCard:
+    """Compare the rules' last decisions with a second reader's.
+
+    Parameters
+    ----------
+    final : DataFrame
+        From `final_decisions`: one row a record. For the audit to mean something, only records
+        that the reader could have been given, such as those of one snapshot.
+    scope : DataFrame
+        From `read_scope`.
+    half : {"development", "held"}, optional
+        Which half of the records the reader decided on; default all.
+    clusters, draws, seed
+        As in `calibration_card`.
+    """
+    rule = final.set_index("record_id")["decision"].astype(str)
+    reader = scope.set_index("record_id")["decision"].astype(str)
+    records = sorted(
+        record
+        for record in set(rule.index) & set(reader.index)
+        if half is None or half_of(record) == half
+    )
+    a, b = reader[records].to_numpy(dtype=object), rule[records].to_numpy(dtype=object)
+    groups = [record if clusters is None else clusters.get(record, record) for record in records]
+    low, high = bootstrap_interval(
+        lambda drawn: cohen_kappa(a[drawn], b[drawn]), groups, draws=draws, seed=seed
+    )
+    wrong = int((a != b).sum())
+    relevant, kept = int((a == "include").sum()), int(((a == "include") & (b != "exclude")).sum())
+    excluded, audited = int((rule == "exclude").sum()), int((b == "exclude").sum())
+    pairs = pd.DataFrame({"coder": a, "rule": b})
+    return ScopeCard(
+        half or "all",
+        len(records),
+        cohen_kappa(a, b),
+        low,
+        high,
+        gwet_ac1(a, b),
+        krippendorff_alpha([list(a), list(b)]),
+        percent_agreement(a, b),
+        wrong / len(records),
+        *wilson_interval(wrong, len(records)),
+        relevant,
+        kept,
+        kept / relevant if relevant else float("nan"),
+        *wilson_interval(kept, relevant),
+        excluded,
+        audited,
+        relevant - kept,
+        missed_at_most(excluded, audited, relevant - kept),
+        pairs.value_counts(sort=False).rename("count").reset_index(),
+        label_table(
+            *(pd.get_dummies(pairs[side]).set_axis(records, axis=0) for side in pairs.columns)
+        ),
     )
 
 

@@ -1,8 +1,12 @@
 """Screening: include, exclude or unsure, stage by stage, each with its coded reason."""
 
+import json
+from pathlib import Path
+
 import pandas as pd
 
-from compendium.eligibility import Eligibility
+from compendium.eligibility import DECISIONS, Eligibility
+from compendium.errors import InputError
 from compendium.rules import Match, apply
 
 DECISION_COLUMNS = (
@@ -82,3 +86,45 @@ def final_decisions(decisions: pd.DataFrame) -> pd.DataFrame:
     ['eligibility']
     """
     return decisions.groupby("record_id", sort=True).tail(1).reset_index(drop=True)
+
+
+def read_scope(path: Path, coder: str = "coder-a") -> pd.DataFrame:
+    """Read a second reader's decisions on scope.
+
+    Parameters
+    ----------
+    path : Path
+        JSON Lines: ``nct_id`` (or ``record_id``), ``scope`` (include, exclude or unsure) and
+        ``scope_reason`` (the reader's own words).
+    coder : str
+        The reader's name.
+
+    Returns
+    -------
+    DataFrame
+        record_id, decision, words, decided_by, sorted by record.
+
+    Raises
+    ------
+    InputError
+        With file and line of a line that is no JSON or holds no known decision.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise InputError("no such file", where=str(path), remedy="name a coder's JSON Lines file")
+    rows = []
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+        if not line.strip():
+            continue
+        try:
+            entry = json.loads(line)
+        except json.JSONDecodeError as error:
+            raise InputError(f"not JSON: {error.msg}", where=f"{path}:{number}") from error
+        if entry.get("scope") not in DECISIONS:
+            raise InputError(
+                f"no such decision: {entry.get('scope')!r}", where=f"{path}:{number}: scope"
+            )
+        identity = entry.get("record_id") or entry.get("nct_id")
+        rows.append((identity, entry["scope"], entry.get("scope_reason") or "", coder))
+    table = pd.DataFrame(rows, columns=["record_id", "decision", "words", "decided_by"])
+    return table.astype("string").sort_values("record_id", ignore_index=True)
