@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from compendium import datasets
 from compendium.cli.data import data
 from compendium.errors import InputError
-from synthetic_wheels import make_project
+from tests.synthetic_wheels import make_project
 
 
 @pytest.fixture
@@ -22,7 +22,7 @@ def project(tmp_path, monkeypatch) -> Path:
 
 def test_every_declared_package_is_pinned_licensed_and_cited(root):
     packages = datasets.read_sources(root)
-    assert {"rest", "pain", "anatomy", "reference"} == {
+    assert {"rest", "pain", "anatomy", "reference", "surfaces"} == {
         name for package in packages.values() for name in package.sets
     }
     bibliography = (root / "book" / "references.bib").read_text(encoding="utf-8")

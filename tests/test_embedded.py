@@ -16,7 +16,7 @@ from compendium.connectome.embedded import (
 )
 from compendium.connectome.seeds import SeedRefusedError, Sphere, place_seed, seed_table
 from compendium.errors import InputError
-from synthetic_wheels import AAL2_CODES, make_project, pain_series, rest_series
+from tests.synthetic_wheels import AAL2_CODES, make_project, pain_series, rest_series
 
 
 @pytest.fixture(scope="module")

