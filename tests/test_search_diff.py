@@ -1,12 +1,17 @@
 """Two snapshots side by side: every change is found, and every figure's change is accounted for."""
 
+import json
 from fractions import Fraction
 
 import pandas as pd
+from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from compendium.cli.search import search
 from compendium.search.diff import attribute_change, compare_records
+from compendium.search.snapshot import write_manifest
+from compendium.tables import read_table
 
 COLUMNS = ["record_id", "registry", "snapshot_id", "public_title", "status", "conditions"]
 
@@ -89,3 +94,42 @@ def test_nothing_moves_between_a_snapshot_and_itself(old):
     assert not len(found.vanished)
     assert not len(found.changed)
     assert (attribute_change(old, old, figures)["change"] == 0).all()
+
+
+def snapshot(folder, studies):
+    folder.mkdir()
+    page = {"totalCount": len(studies), "studies": studies}
+    (folder / "page-0001.json").write_text(json.dumps(page), encoding="utf-8")
+    write_manifest(
+        folder,
+        kind="search",
+        registry="ClinicalTrials.gov",
+        processed_date="2026-11-20",
+        coverage="a part",
+        files=[{"name": "page-0001.json", "records": len(studies)}],
+        announced=len(studies),
+        retrieved=len(studies),
+    )
+    return folder
+
+
+def test_the_command_says_which_figures_of_the_book_move(root, tmp_path):
+    page = root / "data" / "snapshot" / "ctgov-2020-07-28" / "page-0001.json"
+    studies = json.loads(page.read_bytes())["studies"][:13]
+    old = snapshot(tmp_path / "old", studies[:12])
+    changed = json.loads(json.dumps(studies[1:]))
+    status = changed[0]["protocolSection"]["statusModule"]
+    status["overallStatus"] = "TERMINATED"
+    new = snapshot(tmp_path / "new", changed)
+    arguments = ["--diff", str(old), str(new), "--protocol", str(root / "data" / "protocol")]
+    done = CliRunner().invoke(search, [*arguments, "--out", str(tmp_path / "tables")])
+    assert done.exit_code == 0, done.output
+    assert "12 registrations before, 12 after: 1 appeared, 1 vanished, 1 changed" in done.output
+    assert "status: changed in 1" in done.output
+    figures = read_table(tmp_path / "tables" / "figures.csv").set_index("figure")
+    row = figures.loc["included trials, status: TERMINATED"].drop("kind").astype(float)
+    assert row["changed"] > 0
+    assert abs(row[["appeared", "changed", "vanished"]].sum() - row["change"]) < 1e-12
+    assert figures.loc["registrations", "change"] == "0.0"
+    assert list(read_table(tmp_path / "tables" / "vanished.csv")["record_id"]) == ["NCT00001923"]
+    assert len(read_table(tmp_path / "tables" / "appeared.csv")) == 1

@@ -1,4 +1,4 @@
-"""`compendium search`: run a strategy and freeze what the registry answers."""
+"""`compendium search`: run a strategy and freeze the answer, or set two answers side by side."""
 
 from pathlib import Path
 
@@ -45,14 +45,39 @@ class ProgressBar:
     show_default=True,
     help="Folder that holds search.yml.",
 )
-@click.option("--out", type=click.Path(path_type=Path), help="The snapshot folder to make.")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    help="The snapshot folder to make; with --diff, a folder for the tables.",
+)
 @click.option("--base-url", help=f"Ask another address than the strategy's, such as {BASE_URL}.")
 @click.option("--check", is_flag=True, help="Name faults and print the queries; send nothing.")
+@click.option(
+    "--diff",
+    nargs=2,
+    type=click.Path(path_type=Path),
+    metavar="OLD NEW",
+    help="Compare two snapshots instead: what appeared, vanished, changed, and which figures move.",
+)
+@click.option(
+    "--beside",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="With --diff: another snapshot that the book is built from, unchanged. Repeatable.",
+)
+@click.option(
+    "--coded",
+    type=click.Path(path_type=Path),
+    help="With --diff: a coder's JSON Lines that outrank the rules, as in `compendium classify`.",
+)
 def search(
     protocol: Path,
     out: Path | None,
     base_url: str | None,
     check: bool,
+    diff: tuple[Path, Path] | None,
+    beside: tuple[Path, ...],
+    coded: Path | None,
 ) -> None:
     """Run the protocol's search against ClinicalTrials.gov and freeze the answer.
 
@@ -66,12 +91,23 @@ def search(
     Registries without an open interface (WHO ICTRP) are not asked: their queries are printed, to
     be pasted into the portal, whose export `compendium import-ictrp` reads.
 
+    With --diff, nothing is sent. Two snapshots are read, and what lies between them is printed:
+    records that appeared and vanished, fields that changed, and the figures of the book that move,
+    each change split among the three so that the parts sum to it. --out keeps the whole tables.
+
     \b
     Examples:
       compendium search --check
       compendium search --out data/snapshot/ctgov-2026-11-24
       make book SNAPSHOT=data/snapshot/ctgov-2026-11-24
+      compendium search --diff data/snapshot/ctgov-2020-07-28 data/snapshot/ctgov-2026-11-24
     """  # noqa: D301 - click reads the backspace as "do not rewrap"
+    if diff:
+        # it needs every room of the book, which a search does not
+        from compendium.cli.diff import compare_snapshots
+
+        compare_snapshots(*diff, protocol, beside, coded, out)
+        return
     strategy = read_strategy(protocol)
     require_sound(strategy)
     if check:
@@ -79,7 +115,7 @@ def search(
             _print_query(render_query(strategy, asked.registry))
         return
     if out is None:
-        raise click.UsageError("say where the snapshot goes with --out, or give --check")
+        raise click.UsageError("say where the snapshot goes with --out, or give --check or --diff")
     _run(strategy, out, base_url)
 
 

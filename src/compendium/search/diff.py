@@ -83,14 +83,14 @@ def attribute_change(old: pd.DataFrame, new: pd.DataFrame, figures: Figures) -> 
     old, new : DataFrame
         From `compendium.records`.
     figures : callable
-        Record table → name and exact value (a count, or a share as a fraction) of each figure.
+        Record table → name and exact value of each figure: a count is an int, a share a Fraction.
 
     Returns
     -------
     DataFrame
-        ``figure``, ``before``, ``after``, ``change``, ``appeared``, ``changed``, ``vanished``; the
-        last three sum exactly to ``change``. Values are fractions. A figure that one of the two
-        tables does not have counts as 0 there.
+        ``figure``, ``kind`` (count or share), ``before``, ``after``, ``change``, ``appeared``,
+        ``changed``, ``vanished``; the last three sum exactly to ``change``. Values are fractions.
+        A figure that one of the two tables does not have counts as 0 there.
     """
     stays = new["record_id"].isin(old["record_id"])
     gone = old[~old["record_id"].isin(new["record_id"])]
@@ -104,6 +104,10 @@ def attribute_change(old: pd.DataFrame, new: pd.DataFrame, figures: Figures) -> 
     rows = []
     for name in dict.fromkeys(name for value in values for name in value):
         start, grown, altered, end = (Fraction(value.get(name, 0)) for value in values)
-        rows.append((name, start, end, end - start, grown - start, altered - grown, end - altered))
-    columns = ["figure", "before", "after", "change", "appeared", "changed", "vanished"]
+        shared = any(isinstance(value.get(name), Fraction) for value in values)
+        kind = "share" if shared else "count"
+        rows.append(
+            (name, kind, start, end, end - start, grown - start, altered - grown, end - altered)
+        )
+    columns = ["figure", "kind", "before", "after", "change", "appeared", "changed", "vanished"]
     return pd.DataFrame(rows, columns=columns)
