@@ -1,12 +1,14 @@
 """The trial table: one row per included trial, with its record's facts and its labels."""
 
 from collections.abc import Iterable, Mapping
+from urllib.parse import quote
 
 import pandas as pd
 
 from compendium.errors import InputError
 
 RULE = "rule"
+PORTAL = "https://trialsearch.who.int/Trial2.aspx?TrialID="
 # what a trial takes from its lead record
 ATTRIBUTES = (
     "registry",
@@ -132,6 +134,31 @@ def _trial_labels(
         values[trial, variable] = stated or found
         makers[trial, variable] = " + ".join(sorted(set(group["made_by"])))
     return values, makers
+
+
+def entry_address(number: str, address: object) -> str:
+    """Return where a registration can be read.
+
+    Parameters
+    ----------
+    number : str
+        Its number.
+    address : str or missing
+        What the record itself gives; anything but a web address counts as missing.
+
+    Returns
+    -------
+    str
+        That address; otherwise the number's page in the WHO portal, which holds all registries.
+
+    Examples
+    --------
+    >>> entry_address("DRKS00010458", pd.NA)
+    'https://trialsearch.who.int/Trial2.aspx?TrialID=DRKS00010458'
+    """
+    if isinstance(address, str) and address.startswith(("https://", "http://")):
+        return address
+    return PORTAL + quote(number, safe="")
 
 
 def in_scope(
