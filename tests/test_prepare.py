@@ -168,7 +168,7 @@ def test_a_band_keeps_every_correlation_of_the_filtered_series(n, low, width, co
     if confounds:
         series = series - regressors @ np.linalg.lstsq(regressors, series, rcond=None)[0]
     unit, sd = clean.block(0, 6)
-    np.testing.assert_allclose(unit @ unit.T, np.corrcoef(series.T), atol=1e-8)
+    np.testing.assert_allclose(unit.T @ unit, np.corrcoef(series.T), atol=1e-8)
     np.testing.assert_allclose(sd, series.std(axis=0, ddof=1), rtol=1e-8)
     assert clean.df == inside.sum() - confounds
     assert clean.n_columns == inside.sum() < n

@@ -91,18 +91,18 @@ class CleanRun:
 
         Returns
         -------
-        unit : ndarray, shape (stop - start, n_columns), float64
-            Rows of length 1; rows of 0 where the location is missing.
+        unit : ndarray, shape (n_columns, stop - start), float64
+            Columns of length 1; columns of 0 where the location is missing.
         sd : ndarray, shape (stop - start,), float64
             SD of the cleaned series in the run's own units; NaN where missing.
         """
         series = _project(self.run[:, start:stop], self.basis)
         if self.confounds.shape[1]:
-            series -= (series @ self.confounds) @ self.confounds.T
-        length = np.sqrt(np.einsum("vt,vt->v", series, series))
+            series -= self.confounds @ (self.confounds.T @ series)
+        length = np.sqrt(np.einsum("tv,tv->v", series, series))
         gone = self.missing[start:stop]
-        series *= np.divide(1.0, length, out=np.zeros_like(length), where=~gone)[:, None]
-        series[gone] = 0  # NaN times 0 is NaN
+        series *= np.divide(1.0, length, out=np.zeros_like(length), where=~gone)
+        series[:, gone] = 0  # NaN times 0 is NaN
         return series, np.where(gone, np.nan, length / np.sqrt(self.n_volumes - 1))
 
 
@@ -157,7 +157,7 @@ def clean_run(
         raise _too_short(n_volumes, n_volumes - 1, where)
     basis = None if cleaning.band is None else _cosines(n_volumes, cleaning, repetition_time, where)
     regressors = [] if confounds is None else [_checked(confounds, n_volumes, where)]
-    missing, mean = _missing_and_mean(run)
+    missing = _missing(run)
     if missing.all():
         raise InputError(
             "no location has a signal: every series is constant or not finite",
@@ -165,8 +165,8 @@ def clean_run(
             remedy="leave the run out",
         )
     if cleaning.regress_global:
-        regressors.append(mean[:, None])
-    projected = [_project(columns, basis).T for columns in regressors]
+        regressors.append(_global_mean(run, missing))
+    projected = [_project(columns, basis) for columns in regressors]
     kept = n_volumes if basis is None else basis.shape[1]
     taken = _orthonormal(np.hstack(projected)) if projected else np.zeros((kept, 0))
     df = kept - taken.shape[1] - (basis is None)  # the mean costs one; the band leaves it out
@@ -192,13 +192,13 @@ def _cosines(
 
 
 def _project(columns: np.ndarray, basis: np.ndarray | None) -> np.ndarray:
-    """Return the columns' series in rows, demeaned or as coefficients of the basis, float64."""
-    rows = np.ascontiguousarray(columns.T, dtype=np.float64)
-    with np.errstate(invalid="ignore"):  # rows without signal are set to 0 later
+    """Return the series demeaned, or as coefficients of the basis, float64."""
+    series = columns.astype(np.float64)
+    with np.errstate(invalid="ignore"):  # series without signal are set to 0 later
         if basis is None:
-            rows -= rows.mean(axis=1, keepdims=True)
-            return rows
-        return rows @ basis
+            series -= series.mean(axis=0)
+            return series
+        return basis.T @ series
 
 
 def _checked(confounds: np.ndarray, n_volumes: int, where: str) -> np.ndarray:
@@ -212,20 +212,26 @@ def _checked(confounds: np.ndarray, n_volumes: int, where: str) -> np.ndarray:
     return confounds
 
 
-def _missing_and_mean(run: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return which locations have no signal, and the mean series of those that have one."""
+def _missing(run: np.ndarray) -> np.ndarray:
+    """Return which locations have no signal: constant to rounding, or not finite."""
     missing = np.ones(run.shape[1], bool)
-    total = np.zeros(len(run))
-    for start in range(0, run.shape[1], 8 * BLOCK):
-        part = run[:, start : start + 8 * BLOCK]
+    for start in range(0, run.shape[1], 4 * BLOCK):
+        part = run[:, start : start + 4 * BLOCK]
         low, high = part.min(axis=0), part.max(axis=0)  # NaN and infinity show in either
         size = np.maximum(np.abs(low), np.abs(high))
         with np.errstate(invalid="ignore"):
             varies = (high - low) > ROUNDING * size
-        good = varies & np.isfinite(size)
-        missing[start : start + 8 * BLOCK] = ~good
-        total += part.sum(axis=1, dtype=np.float64, where=good)
-    return missing, total / max(1, (~missing).sum())
+        missing[start : start + 4 * BLOCK] = ~(varies & np.isfinite(size))
+    return missing
+
+
+def _global_mean(run: np.ndarray, missing: np.ndarray) -> np.ndarray:
+    """Return the mean series of all locations with signal, shape (n_volumes, 1), float64."""
+    total = np.zeros(len(run))
+    for start in range(0, run.shape[1], 4 * BLOCK):
+        good = ~missing[start : start + 4 * BLOCK]
+        total += run[:, start : start + 4 * BLOCK][:, good].sum(axis=1, dtype=np.float64)
+    return (total / (~missing).sum())[:, None]
 
 
 def _orthonormal(columns: np.ndarray) -> np.ndarray:

@@ -326,7 +326,8 @@ def _write_subject(
     columns = [slice(end - run.n_columns, end) for run, end in zip(runs, ends, strict=True)]
     probe = Probe(n_locations, columns)
     shape = (n_locations, int(ends[-1]))
-    write_rows(folder / paths[0], shape, options.dtype, _rows(runs, sd, probe, options.dtype))
+    blocks = _rows(runs, sd, probe, options.dtype)
+    digest = write_rows(folder / paths[0], shape, options.dtype, blocks)
     write_array(folder / paths[1], sd)
     if options.dtype == "int16":
         write_array(folder / f"probes/{name}.npy", probe.z(sd))
@@ -342,9 +343,9 @@ def _write_subject(
             {
                 "name": path,
                 "bytes": (folder / path).stat().st_size,
-                "sha256": sha256_of(folder / path),
+                "sha256": sha256,
             }
-            for path in paths
+            for path, sha256 in zip(paths, (digest, sha256_of(folder / paths[1])), strict=True)
         ],
     }
     write_json(folder / f"subjects/{name}.json", entry)
@@ -355,14 +356,15 @@ def _rows(runs: list[CleanRun], sd: np.ndarray, probe: Probe, dtype: str) -> Ite
     """Yield the rows block by block; fill in the SDs and the probes on the way."""
     for start in range(0, len(sd), BLOCK):
         stop = min(start + BLOCK, len(sd))
-        units = []
-        for number, run in enumerate(runs):
+        rows = np.empty((stop - start, probe.columns[-1].stop), dtype)
+        for number, (run, columns) in enumerate(zip(runs, probe.columns, strict=True)):
             unit, sd[start:stop, number] = run.block(start, stop)
-            units.append(unit)
-        block = np.hstack(units)
-        rows = np.rint(block / SCALE) if dtype == "int16" else block
-        rows = rows.astype(dtype)
-        probe.look(start, block, rows)
+            probe.look_exact(start, columns, unit)
+            if dtype == "int16":
+                unit *= 1 / SCALE
+                np.rint(unit, out=unit)
+            rows[:, columns] = unit.astype(dtype).T
+        probe.look_stored(start, rows)
         yield rows
 
 

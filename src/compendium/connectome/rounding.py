@@ -32,12 +32,18 @@ class Probe:
         self.columns = columns
         self.rows = np.zeros((2, len(self.locations), columns[-1].stop))
 
-    def look(self, start: int, exact: np.ndarray, stored: np.ndarray) -> None:
-        """Remember the probes among some rows, as they are and as they are stored."""
-        here = (self.locations >= start) & (self.locations < start + len(exact))
-        wanted = self.locations[here] - start
-        self.rows[0, here] = exact[wanted]
-        self.rows[1, here] = stored[wanted] * SCALE
+    def look_exact(self, start: int, columns: slice, exact: np.ndarray) -> None:
+        """Remember the probes among one run's exact values, shape (n_columns, n_locations)."""
+        here = self._here(start, exact.shape[1])
+        self.rows[0, here, columns] = exact[:, self.locations[here] - start].T
+
+    def look_stored(self, start: int, stored: np.ndarray) -> None:
+        """Remember the probes among some rows as they are stored."""
+        here = self._here(start, len(stored))
+        self.rows[1, here] = stored[self.locations[here] - start] * SCALE
+
+    def _here(self, start: int, count: int) -> slice:
+        return slice(*np.searchsorted(self.locations, [start, start + count]))
 
     def z(self, sd: np.ndarray) -> np.ndarray:
         """Return mean Fisher z over runs, exact and stored, shape (2, seeds, locations)."""

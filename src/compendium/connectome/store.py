@@ -15,6 +15,7 @@ series can be had from rows of length 1.
 
 import gzip
 import hashlib
+import io
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -310,15 +311,26 @@ def write_array(path: Path, array: np.ndarray) -> None:
         np.save(stream, array, allow_pickle=False)
 
 
-def write_rows(
-    path: Path, shape: tuple[int, int], dtype: str, blocks: Iterable[np.ndarray]
-) -> None:
-    """Write blocks of rows as one .npy of a known shape, whole or not at all."""
-    header = {"descr": np.dtype(dtype).str, "fortran_order": False, "shape": shape}
+def write_rows(path: Path, shape: tuple[int, int], dtype: str, blocks: Iterable[np.ndarray]) -> str:
+    """Write blocks of rows as one .npy of a known shape, whole or not at all.
+
+    Returns
+    -------
+    str
+        SHA-256 of the file.
+    """
+    header = io.BytesIO()
+    np.lib.format.write_array_header_1_0(
+        header, {"descr": np.dtype(dtype).str, "fortran_order": False, "shape": shape}
+    )
+    digest = hashlib.sha256(header.getvalue())
     with replacing(path, "wb") as stream:
-        np.lib.format.write_array_header_1_0(stream, header)
+        stream.write(header.getvalue())
         for block in blocks:
-            stream.write(np.ascontiguousarray(block).data)
+            content = np.ascontiguousarray(block).data
+            digest.update(content)
+            stream.write(content)
+    return digest.hexdigest()
 
 
 def write_image(path: Path, data: np.ndarray, affine: np.ndarray) -> None:
