@@ -279,7 +279,7 @@ def test_the_need_is_announced_before_anything_large_is_written(tiny, tmp_path):
 def test_a_disk_that_is_too_small_is_refused_at_once(tiny, tmp_path, monkeypatch):
     usage = shutil.disk_usage(tmp_path)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=2**20))
-    with pytest.raises(InputError, match=r"the store needs about .* and 0\.00 GB are free"):
+    with pytest.raises(InputError, match=r"about .* are needed and 0\.00 GB are free"):
         prepare(tiny, tmp_path / "store")
     assert set(files_of(tmp_path / "store")) == {"preparing.json"}
 

@@ -45,6 +45,7 @@ class Kernel:
         self._stored = np.zeros(BLOCK * widest, store.dtype)
         self._wide = np.zeros(BLOCK * widest, np.float32)
         self._r = np.zeros((BLOCK, n_seeds), np.float32)
+        self._offsets: dict[str, int] = {}
         self._value = np.zeros((BLOCK, n_seeds), np.float32)
 
     def blocks(
@@ -78,8 +79,9 @@ class Kernel:
             wide = self._wide[: stored.size].reshape(stored.shape)
         row_bytes = stored.itemsize * subject.n_columns
         with subject.path.open("rb", buffering=0) as stream:
-            offset = _offset(stream, subject)
-            stream.seek(offset + start * row_bytes)
+            if subject.id not in self._offsets:
+                self._offsets[subject.id] = _offset(stream, subject)
+            stream.seek(self._offsets[subject.id] + start * row_bytes)
             for first in range(start, stop, BLOCK):
                 rows = min(BLOCK, stop - first)
                 view = memoryview(stored[:rows]).cast("B")

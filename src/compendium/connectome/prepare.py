@@ -4,13 +4,10 @@ Subject by subject: a subject is in the store whole or not at all, so a preparat
 stopped goes on where it stopped. Only one subject is in memory at a time.
 """
 
-import errno
 import hashlib
 import json
 import re
-import shutil
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -18,6 +15,7 @@ import numpy as np
 from tqdm import tqdm
 
 from compendium.connectome.cleaning import BLOCK, Cleaning, CleanRun, clean_run
+from compendium.connectome.disk import explaining_full_disk, free_bytes, refuse_if_too_small
 from compendium.connectome.model import Connectome, Subject
 from compendium.connectome.rounding import Probe, measured_error
 from compendium.connectome.store import (
@@ -36,9 +34,6 @@ from compendium.connectome.store import (
 )
 from compendium.errors import InputError
 from compendium.files import sha256_of
-
-FULL_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-SPARE = 64 * 2**20  # bytes left free on the disk
 
 Confounds = Callable[[str], Sequence[np.ndarray]]
 
@@ -123,7 +118,7 @@ def prepare(
     if finished is not None:
         return finished
     names = _file_names(connectome.subject_ids)
-    with _disk(folder):
+    with explaining_full_disk(folder):
         write_json(folder / "preparing.json", plan)
     entries, announced = [], False
     for subject_id in tqdm(
@@ -140,12 +135,12 @@ def prepare(
                 _announce_need(folder, connectome, subject, options, remaining, announce)
                 announced = True
             runs = _clean(subject, connectome, options, confounds)
-            with _disk(folder):
+            with explaining_full_disk(folder):
                 entry = _write_subject(
                     folder, names[subject_id], subject, runs, options, fingerprints
                 )
         entries.append(entry)
-    with _disk(folder):
+    with explaining_full_disk(folder):
         _finish(folder, connectome, plan, entries, names)
     return open_store(folder)
 
@@ -257,33 +252,13 @@ def _announce_need(
     volumes = sum(len(run) for run in subject.runs)
     size = np.dtype(options.dtype).itemsize
     per_subject = connectome.space.n_locations * (volumes * size + 4 * len(subject.runs))
-    need, free = remaining * per_subject, shutil.disk_usage(folder).free
+    need = remaining * per_subject
     announce(
         f"{connectome.name}: {remaining} subjects of {connectome.n_subjects} to prepare, about "
         f"{need / 1e9:.2f} GB ({per_subject / 1e6:.1f} MB each, judged by the first); "
-        f"{free / 1e9:.1f} GB are free"
+        f"{free_bytes(folder) / 1e9:.1f} GB are free"
     )
-    if need + SPARE > free:
-        raise InputError(
-            f"the store needs about {need / 1e9:.2f} GB and {free / 1e9:.2f} GB are free",
-            where=str(folder),
-            remedy="free some space, or name a folder on a larger disk",
-        )
-
-
-@contextmanager
-def _disk(folder: Path) -> Iterator[None]:
-    """Turn a full disk into a message; the file that was being written is gone by then."""
-    try:
-        yield
-    except OSError as error:
-        if error.errno not in FULL_DISK:
-            raise
-        raise InputError(
-            f"the disk is full ({error.strerror})",
-            where=str(folder),
-            remedy="free some space and run the same command again; it goes on where it stopped",
-        ) from error
+    refuse_if_too_small(folder, need)
 
 
 def _clean(

@@ -1,0 +1,236 @@
+"""Family-wise inference by flipping subjects' signs, streamed from the store.
+
+If a seed and a location are not connected, a subject's Fisher z is as likely to be positive as
+negative. Flipping signs at random and noting the largest t of the whole map each time gives the
+distribution that an observed t must beat anywhere (Nichols and Holmes 2002).
+
+No map of any subject is kept: for a block of locations the z of all subjects are made, all flips
+are one matrix product, and only the largest value of each flip goes on to the next block. The sum
+of squares does not change with a flip, so the product of signs and z divided by its root is
+monotone in t, and t is worked out for the largest values only.
+"""
+
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import product
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from compendium.connectome.kernel import BLOCK, Kernel, to_z
+from compendium.connectome.mapping import all_series, check_seeds
+from compendium.connectome.scale import SHARDS_PER_WORKER, Workers, local_workers, nothing, split
+from compendium.connectome.seeds import Seed
+from compendium.connectome.series import SeriesFile
+from compendium.connectome.store import Store
+from compendium.errors import InputError
+
+BUDGET = 256 * 2**20  # bytes of z that one worker keeps at a time
+FLIPS_AT_A_TIME = 128  # so that their products stay in the processor's cache
+
+
+@dataclass(frozen=True)
+class MaxT:
+    """The largest absolute t of each map under random sign flips.
+
+    Attributes
+    ----------
+    names : tuple of str
+        Seeds.
+    null : ndarray, shape (K, n_flips), float64
+        Largest absolute t of each flip, ascending; the data as observed are not among them.
+    exhaustive : bool
+        Whether these are all flips that there are.
+    """
+
+    names: tuple[str, ...]
+    null: np.ndarray
+    exhaustive: bool = False
+
+    def threshold(self, alpha: float = 0.05) -> np.ndarray:
+        """Return the absolute t that a location must exceed for a family-wise level, (K,)."""
+        count = self.null.shape[1]
+        allowed = int(np.floor(alpha * (count + 1) + 1e-9)) - 1  # null values that may reach it
+        if allowed < 0:
+            return np.full(len(self.null), np.inf)
+        return self.null[:, count - 1 - allowed]
+
+    def p(self, t: np.ndarray) -> np.ndarray:
+        """Return family-wise p of observed t, shape (K, P); the observed data count as a flip."""
+        count = self.null.shape[1]
+        below = [
+            np.searchsorted(null, np.abs(row) * (1 - 1e-9), side="left")
+            for null, row in zip(self.null, t, strict=True)
+        ]
+        p = (1 + count - np.array(below)) / (1 + count)
+        return np.where(np.isfinite(t), p, np.nan)
+
+
+def sign_flip_max_t(
+    store: Store,
+    seeds: Sequence[Seed],
+    *,
+    n_flips: int = 1000,
+    seed: int = 2022,
+    rule: str = "fisher-z",
+    workers: Workers | None = None,
+    progress: bool = False,
+) -> MaxT:
+    """Return the null distribution of the largest absolute t of each seed's map.
+
+    Parameters
+    ----------
+    store : Store
+        A prepared connectome.
+    seeds : sequence of Seed
+        As placed in the store's space.
+    n_flips : int
+        Random flips; if there are no more than that in all, every one is taken once.
+    seed : int
+        Of the random numbers.
+    rule : {"fisher-z", "mean-r"}
+        As in `compendium.connectome.mapping.map_seeds`.
+    workers : Workers, optional
+        Default: threads on this machine.
+    progress : bool
+        Whether a progress bar is shown on stderr.
+
+    Returns
+    -------
+    MaxT
+
+    Raises
+    ------
+    InputError
+        If there are fewer than 5 subjects, or a seed does not fit the store.
+    """
+    check_seeds(store, seeds, rule)
+    if store.n_subjects < 5:
+        raise InputError(
+            f"{store.n_subjects} subjects have too few sign flips for any conclusion",
+            where=store.name,
+            remedy="use a connectome of 5 subjects or more",
+        )
+    workers = workers or local_workers()
+    signs = random_signs(store.n_subjects, n_flips, seed)
+    per_block = 4 * store.n_subjects * len(seeds) * BLOCK
+    blocks = -(-store.n_locations // BLOCK)
+    # a range is cut into blocks anyway; more ranges than workers only even out the load
+    parts = split(blocks, SHARDS_PER_WORKER * workers.n)
+    limits = [(part.start * BLOCK, min(part.stop * BLOCK, store.n_locations)) for part in parts]
+    rows = max(16, min(BLOCK, BUDGET // (per_block // BLOCK)))
+    bar = tqdm(total=blocks, desc="sign flips", unit="block", disable=None if progress else True)
+    with bar, tempfile.TemporaryDirectory() as folder:
+        if workers.remote:
+            pieces = [(store, seeds, rule, signs, rows, *ends) for ends in limits]
+            largest = workers.run(_flip_remotely, pieces, merge=np.maximum, bar=bar)
+        else:
+            series = all_series(store, seeds, rule, workers, Path(folder))
+            pieces = [(store, series, rule, signs, rows, *ends) for ends in limits]
+            largest = workers.run(flip_range, pieces, merge=np.maximum, bar=bar)
+    return MaxT(
+        tuple(seed.name for seed in seeds),
+        np.sort(largest, axis=1),
+        exhaustive=_is_small(store.n_subjects, n_flips),
+    )
+
+
+def random_signs(n_subjects: int, n_flips: int, seed: int) -> np.ndarray:
+    """Return signs of shape (n_flips, n_subjects), float32, none of them leaving all as it is.
+
+    A flip and its opposite give the same absolute t, so there are 2 ** (n_subjects - 1) - 1 that
+    differ from the data as they are; if that is no more than asked for, all are returned.
+    """
+    if _is_small(n_subjects, n_flips):
+        everything = np.array(list(product((1, -1), repeat=n_subjects - 1))[1:], np.float32)
+        return np.hstack([np.ones((len(everything), 1), np.float32), everything])
+    rng = np.random.default_rng(seed)
+    signs = rng.choice(np.array([-1, 1], np.float32), size=(n_flips, n_subjects))
+    unchanged = np.abs(signs.sum(axis=1)) == n_subjects
+    while unchanged.any():
+        signs[unchanged] = rng.choice(
+            np.array([-1, 1], np.float32), size=(unchanged.sum(), n_subjects)
+        )
+        unchanged = np.abs(signs.sum(axis=1)) == n_subjects
+    return signs
+
+
+def _is_small(n_subjects: int, n_flips: int) -> bool:
+    return n_subjects < 40 and 2 ** (n_subjects - 1) - 1 <= n_flips
+
+
+def flip_range(
+    store: Store,
+    series: SeriesFile,
+    rule: str,
+    signs: np.ndarray,
+    rows: int,
+    start: int,
+    stop: int,
+    tick: Callable = nothing,
+) -> np.ndarray:
+    """Return the largest absolute t of every flip at a range of locations, (n_seeds, n_flips).
+
+    `rows` locations of a block are worked on together.
+    """
+    n_seeds, n_subjects = series.n_seeds, store.n_subjects
+    kernel = Kernel(store, n_seeds, rule)
+    all_series_read = [series.read(subject) for subject in store.subjects]
+    largest = np.zeros((n_seeds, len(signs)))
+    for first in range(start, stop, BLOCK):
+        last = min(first + BLOCK, stop)
+        for low in range(0, last - first, rows):
+            high = min(low + rows, last - first)
+            z = np.empty((n_seeds, n_subjects, high - low), np.float32)
+            n = np.full((n_seeds, high - low), n_subjects)
+            for number, subject in enumerate(store.subjects):
+                block = kernel.blocks(subject, all_series_read[number], first, last)
+                _, value, known = next(block)
+                part = value[low:high] if rule == "fisher-z" else to_z(value[low:high])
+                if known is not None:
+                    part = np.where(known[low:high], part, 0)
+                    n -= ~known[low:high].T
+                z[:, number] = part.T
+                block.close()
+            for row in range(n_seeds):
+                np.maximum(largest[row], _largest_t(z[row], n[row], signs), out=largest[row])
+        tick()
+    return largest
+
+
+def _flip_remotely(
+    store: Store,
+    seeds: Sequence[Seed],
+    rule: str,
+    signs: np.ndarray,
+    rows: int,
+    start: int,
+    stop: int,
+    tick: Callable = nothing,
+) -> np.ndarray:
+    with tempfile.TemporaryDirectory() as folder:
+        series = all_series(store, seeds, rule, local_workers(1), Path(folder))
+        return flip_range(store, series, rule, signs, rows, start, stop, tick)
+
+
+def _largest_t(z: np.ndarray, n: np.ndarray, signs: np.ndarray) -> np.ndarray:
+    """Return the largest absolute t of each flip; z is 0 where it is unknown, n counts the rest.
+
+    With u = sum(sign * z) / sqrt(n * sum(z ** 2)), t = sqrt(n - 1) * u / sqrt(1 - u ** 2).
+    """
+    length = np.sqrt(n * np.einsum("sv,sv->v", z, z, dtype=np.float64))
+    z *= np.divide(1, length, out=np.zeros_like(length), where=n > 1).astype(np.float32)
+    largest = np.zeros(len(signs))
+    # t is monotone in u among locations of the same n
+    for count in np.unique(n[n > 1]):
+        columns = z if (n == count).all() else np.ascontiguousarray(z[:, n == count])
+        for first in range(0, len(signs), FLIPS_AT_A_TIME):
+            u = signs[first : first + FLIPS_AT_A_TIME] @ columns
+            top = np.maximum(u.max(axis=1), -u.min(axis=1)).astype(np.float64)
+            top = np.minimum(top, 1 - 1e-7)
+            t = np.sqrt(count - 1) * top / np.sqrt(1 - top**2)
+            part = slice(first, first + len(t))
+            largest[part] = np.maximum(largest[part], t)
+    return largest

@@ -1,0 +1,227 @@
+"""Thresholds, sign flips and null dictionaries: their error rates and their arithmetic."""
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from compendium.connectome.dictionary import map_dictionary
+from compendium.connectome.flips import MaxT, random_signs, sign_flip_max_t
+from compendium.connectome.inference import parametric, sweep
+from compendium.connectome.mapping import map_seeds, subject_maps
+from compendium.connectome.prepare import Options, prepare
+from compendium.connectome.scale import local_workers
+from compendium.connectome.seeds import Seed
+from compendium.errors import InputError
+from tests.connectomes import make, parcel_space, some_seeds, voxel_space
+
+N_NULL_SEEDS = 150
+
+
+@pytest.fixture(scope="module")
+def null_store(tmp_path_factory):
+    """Independent noise everywhere: every rejection is false."""
+    connectome = make(voxel_space(400), n_subjects=16, volumes=(40,), mixing=0.0)
+    return prepare(connectome, tmp_path_factory.mktemp("null"), Options(dtype="float32"))
+
+
+@pytest.fixture(scope="module")
+def null_seeds():
+    return [
+        Seed(f"s{number}", np.array([2 * number]), np.array([1.0]), 1.0)
+        for number in range(N_NULL_SEEDS)
+    ]
+
+
+@pytest.fixture(scope="module")
+def null_maps(null_store, null_seeds):
+    return map_seeds(null_store, null_seeds, cache=False)
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory):
+    connectome = make(voxel_space(2500), n_subjects=12)
+    return prepare(connectome, tmp_path_factory.mktemp("some"), Options(dtype="float32"))
+
+
+@pytest.fixture(scope="module")
+def seeds(store):
+    return some_seeds(store.space)
+
+
+def binomial_range(n, p):
+    return stats.binom.interval(0.999, n, p)
+
+
+def test_t_has_its_nominal_false_positive_rate(null_maps):
+    away = ~null_maps.own
+    critical = stats.t.ppf(0.975, 15)
+    low, high = binomial_range(away.sum(), 0.05)
+    assert low <= (np.abs(null_maps.t[away]) > critical).sum() <= high
+
+
+@pytest.mark.parametrize("method", ["bonferroni", "fdr"])
+def test_a_null_map_has_any_rejection_as_often_as_alpha_says(null_maps, method):
+    decision = parametric(null_maps, method)
+    assert set(decision.n_tests) == {399}
+    low, high = binomial_range(N_NULL_SEEDS, 0.05)
+    assert low <= decision.mask.any(axis=1).sum() <= high
+
+
+def test_max_t_has_its_nominal_family_wise_rate(null_store, null_seeds, null_maps):
+    flips = sign_flip_max_t(null_store, null_seeds, n_flips=199)
+    t = np.where(null_maps.own, np.nan, null_maps.t)
+    low, high = binomial_range(N_NULL_SEEDS, 0.05)
+    assert low <= (np.nanmin(flips.p(t), axis=1) <= 0.05).sum() <= high
+
+
+def test_adjusted_p_are_those_of_statsmodels(store, seeds):
+    from statsmodels.stats.multitest import multipletests
+
+    maps = map_seeds(store, seeds, cache=False)
+    raw = 2 * stats.t.sf(np.abs(maps.t), maps.df)
+    for method, name in [("bonferroni", "bonferroni"), ("fdr", "fdr_bh")]:
+        found = parametric(maps, method).p
+        for row in range(len(maps)):
+            away = ~maps.own[row]
+            expected = multipletests(raw[row, away], method=name)[1]
+            np.testing.assert_allclose(found[row, away], expected, rtol=1e-10)
+            assert np.isnan(found[row, ~away]).all()
+        joint = parametric(maps, method, family="all maps")
+        expected = multipletests(raw[~maps.own], method=name)[1]
+        np.testing.assert_allclose(joint.p[~maps.own], expected, rtol=1e-10)
+        assert set(joint.n_tests) == {(~maps.own).sum()}
+
+
+def test_locations_without_signal_are_no_tests(tmp_path):
+    def spoil(number, runs):
+        for run in runs:
+            run[:, 3] = 0
+
+    connectome = make(parcel_space(), n_subjects=6, spoil=spoil)
+    seed = Seed("one", np.array([0]), np.array([1.0]), 1.0)
+    maps = map_seeds(prepare(connectome, tmp_path / "store"), [seed])
+    assert parametric(maps, "bonferroni").n_tests.tolist() == [10]
+    assert not parametric(maps, "fdr").mask[0, [0, 3]].any()
+    assert (sweep(maps)["tests"] == 10).all()
+
+
+def test_a_sweep_counts_both_signs(store, seeds):
+    maps = map_seeds(store, seeds, cache=False)
+    table = sweep(maps, effects=(0.1, 0.3))
+    assert table["threshold"].tolist() == ["|r| > 0.1", "|r| > 0.3", "FDR", "Bonferroni"] * 3
+    r, away = maps.mean_r[1], ~maps.own[1]
+    row = table.iloc[4]
+    assert (row["positive"], row["negative"]) == (
+        ((r > 0.1) & away).sum(),
+        ((r < -0.1) & away).sum(),
+    )
+    assert row["share"] == pytest.approx((np.abs(r[away]) > 0.1).mean())
+    with pytest.raises(InputError, match="unknown method 'holm'"):
+        parametric(maps, "holm")
+
+
+def plain_max_t(z, signs):
+    flipped = np.einsum("ps,skv->pskv", signs.astype(float), z.astype(float))
+    t = flipped.mean(axis=1) / (flipped.std(axis=1, ddof=1) / np.sqrt(z.shape[0]))
+    return np.sort(np.abs(t).max(axis=2).T, axis=1)
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_streamed_flips_are_the_flips_one_by_one(store, seeds, workers):
+    z = np.array([z for _, z in subject_maps(store, seeds)])
+    flips = sign_flip_max_t(store, seeds, n_flips=50, workers=local_workers(workers))
+    expected = plain_max_t(z, random_signs(12, 50, 2022))
+    np.testing.assert_allclose(flips.null, expected, rtol=2e-4)
+
+
+def test_flips_count_missing_values_out(tmp_path):
+    def spoil(number, runs):
+        if number in (2, 5):
+            for run in runs:
+                run[:, 30:200] = np.nan
+
+    connectome = make(voxel_space(300), n_subjects=9, spoil=spoil, mixing=0.0)
+    seed = Seed("one", np.array([0]), np.array([1.0]), 1.0)
+    store = prepare(connectome, tmp_path / "store", Options(dtype="float32"))
+    z = np.array([z for _, z in subject_maps(store, [seed])])
+    signs = random_signs(9, 60, 2022)
+    flips = sign_flip_max_t(store, [seed], n_flips=60)
+    few = [number for number in range(9) if number not in (1, 4)]
+    some = np.zeros(300, bool)
+    some[30:200] = True
+    flipped = signs[:, :, None] * z[None, :, 0]
+    expected = []
+    for flip in flipped:
+        whole = stats.ttest_1samp(flip[:, ~some], 0).statistic
+        part = stats.ttest_1samp(flip[few][:, some], 0).statistic
+        expected.append(max(np.abs(whole).max(), np.abs(part).max()))
+    np.testing.assert_allclose(flips.null[0], np.sort(expected), rtol=2e-4)
+
+
+def test_equal_to_permuted_ols_within_monte_carlo_error(store, seeds):
+    from nilearn.mass_univariate import permuted_ols
+
+    z = np.array([z[1] for _, z in subject_maps(store, seeds)])
+    result = permuted_ols(
+        np.ones((12, 1)), z, model_intercept=False, n_perm=1000, random_state=3, output_type="dict"
+    )
+    flips = sign_flip_max_t(store, seeds[1:2], n_flips=1000)
+    maps = map_seeds(store, seeds[1:2], cache=False)
+    np.testing.assert_allclose(result["t"][0], maps.t[0], rtol=2e-3)
+    theirs = np.sort(np.abs(result["h0_max_t"][0]))
+    for level in (0.5, 0.8, 0.95):
+        ours = np.quantile(flips.null[0], level)
+        # Monte-Carlo error of both quantiles, from resampling one of them
+        rng = np.random.default_rng(0)
+        error = np.std([np.quantile(rng.choice(theirs, 1000), level) for _ in range(200)])
+        assert abs(ours - np.quantile(theirs, level)) < 4 * np.sqrt(2) * error
+
+
+def test_few_subjects_get_every_flip_once():
+    signs = random_signs(6, 1000, 0)
+    assert len(signs) == 31
+    assert len({tuple(row) for row in signs}) == 31
+    assert (np.abs(signs.sum(axis=1)) < 6).all()
+    assert random_signs(12, 50, 0).shape == (50, 12)
+
+
+def test_thresholds_and_p_agree():
+    flips = MaxT(("one",), np.arange(1.0, 100.0)[None], False)
+    assert flips.threshold(0.05).tolist() == [95.0]
+    p = flips.p(np.array([[95.5, 94.5, 200.0, 0.0, np.nan]]))[0]
+    np.testing.assert_allclose(p[:4], [0.05, 0.06, 0.01, 1.0])
+    assert np.isnan(p[4])
+    assert flips.threshold(0.001).tolist() == [np.inf]
+
+
+def test_too_few_subjects_cannot_be_flipped(tmp_path):
+    connectome = make(parcel_space(), n_subjects=4)
+    store = prepare(connectome, tmp_path / "store")
+    with pytest.raises(InputError, match="4 subjects have too few sign flips"):
+        sign_flip_max_t(store, [Seed("one", np.array([0]), np.array([1.0]), 1.0)])
+
+
+def test_a_dictionary_holds_the_maps_of_all_its_seeds(store, tmp_path, monkeypatch):
+    from compendium.connectome import mapping
+
+    monkeypatch.setattr(mapping, "BUDGET", 40 * 32 * 2048)  # two ranges of locations
+    seeds = some_seeds(store.space, n=40)
+    said = []
+    found = map_dictionary(
+        store, seeds, tmp_path / "null", workers=local_workers(2), announce=said.append
+    )
+    maps = map_seeds(store, seeds, cache=False)
+    np.testing.assert_allclose(found.z, maps.mean_z, atol=1e-6)
+    np.testing.assert_allclose(found.t, maps.t, rtol=1e-4, atol=1e-4)
+    assert "40 seeds" in said[0]
+    assert sorted(path.name for path in (tmp_path / "null").iterdir()) == [
+        "dictionary.json",
+        "seeds.csv",
+        "t.npy",
+        "z.npy",
+    ]
+    again = map_dictionary(store, seeds, tmp_path / "null", announce=said.append)
+    assert len(said) == 1
+    np.testing.assert_array_equal(again.z, found.z)
+    with pytest.raises(InputError, match="maps of other seeds"):
+        map_dictionary(store, seeds[1:], tmp_path / "null")
