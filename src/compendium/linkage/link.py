@@ -17,9 +17,11 @@ from compendium.linkage.weighing import APART_BITS, MARK_BITS, candidate_pairs, 
 MERGE_STATED, MERGE_ALIKE = 0.8, 0.95
 # what is likelier than this waits for a person; what looked likelier than that before sister marks
 # and rivals were weighed is listed as kept apart, with the reason
-REVIEW, SEEN = 0.05, 0.5
+REVIEW, SEEN = 0.04, 0.5
 # from where on titles, and facts, are each a kind of evidence that stands by itself
 TITLE_AGREES, FACTS_AGREE = 0.8, 5.0
+# enrolment is not among them: registries that count one country differ from those that count all
+CONTRADICTIONS = ("country", "start", "phase", "study_type")
 STRONG_FACTS = ("sponsor", "enrolment", "acronym", "code")
 
 WITHIN = ("EUCTR root", "same registration", "NCT alias")
@@ -148,7 +150,8 @@ def _decide(weighed: pd.DataFrame) -> pd.DataFrame:
     facts_agree = (facts.sum(axis=1) >= FACTS_AGREE) & (
         facts[list(STRONG_FACTS)].max(axis=1) >= 2.0
     )
-    told_apart = (table["mark"] != "") | (table["apart"] != "")
+    contradicted = table[list(CONTRADICTIONS)].min(axis=1) <= -2.0
+    told_apart = (table["mark"] != "") | (table["apart"] != "") | contradicted
     direct, shared = table.kind.isin(DIRECT), table.kind.eq("shared number").fillna(False)
     alike = table.probability >= MERGE_ALIKE
     merge = (

@@ -33,6 +33,8 @@ FOLLOW_ONS = frozenset(["extension", "continuation", "rollover", "substudy", "fo
 _FOLLOW_UP = re.compile(r"(long[\s-]*term )?follow[\s-]*up|roll[\s-]*over|sub[\s-]*study")
 # two titles that share less than this of their words are different sentences, not sisters
 SAME_SENTENCE = 0.6
+# words are uncommon or rare from so many bits on: in one record of 8, in one of 64
+UNCOMMON, RARE = 3.0, 6.0
 
 
 def sister_mark(one: str, other: str) -> str:
@@ -92,32 +94,34 @@ def _mark(left: list[str], right: list[str]) -> str:
 
 
 def subjects_apart(
-    one: tuple[set[str], set[str]], other: tuple[set[str], set[str]], rare: set[str]
+    one: tuple[set[str], set[str]], other: tuple[set[str], set[str]], bits: dict[str, float]
 ) -> str:
-    """Name a rare title word of each record that the other has nowhere, in no spelling.
+    """Name a telling title word of each record that the other has nowhere, in no spelling.
 
     Parameters
     ----------
     one, other : pair of sets of str
         The words of a record's titles, and those of its conditions and interventions.
-    rare : set of str
-        The words that few records have.
+    bits : dict
+        How rare each title word is.
 
     Returns
     -------
     str
-        Such as "sarilumab / hydroxychloroquine"; "" unless both sides have one.
+        Such as "sarilumab / hydroxychloroquine"; "" unless both sides have a word that is not
+        common, and one of them a rare one.
     """
     sides = []
     for mine, theirs in ((one, other), (other, one)):
-        alone = sorted((mine[0] - theirs[0] - theirs[1]) & rare)
-        sides.append([w for w in alone if not _spelt_otherwise(w, theirs[0] | theirs[1])])
-    if sides[0] and sides[1]:
+        known = theirs[0] | theirs[1]
+        alone = [w for w in mine[0] - known if bits[w] >= UNCOMMON and not _known(w, known)]
+        sides.append(sorted(alone, key=lambda w: (-bits[w], w)))
+    if sides[0] and sides[1] and max(bits[side[0]] for side in sides) >= RARE:
         return _mark(sides[0][:2], sides[1][:2])
     return ""
 
 
-def _spelt_otherwise(word: str, among: set[str]) -> bool:
+def _known(word: str, among: set[str]) -> bool:
     """Tell whether a word is short, a number, or like one of the others."""
     if len(word) < 4 or word.isdigit():
         return True

@@ -23,13 +23,14 @@ STATED_BITS = {
 BOTH_WAYS_BITS = 3.0
 # fields that disagree cast doubt on a stated number, but only so much
 MOST_DOUBT = -6.0
-# a word that tells sister trials apart; rare words on both sides, in no spelling on the other
+# a word that tells sister trials apart; telling words on both sides that the other has nowhere
 MARK_BITS, APART_BITS = -4.0, -3.0
-RARE_BITS = 6.0
 # titles that overlap less may be one title in two languages
 SAME_LANGUAGE = 0.4
 # pairs with longer odds than this are no one's rivals
 LONGEST_ODDS = -12.0
+# pairs with longer odds than this would not be put forward anyway, so their marks do not matter
+WORTH_MARKING = -5.0
 SHORTEST_CODE = 5
 
 
@@ -110,7 +111,10 @@ def weigh_pairs(
         stated.rename(columns={"evidence": "stated"}), on=["left", "right"], how="left"
     )
     table = table[table.kind.notna() | (table.bits > LONGEST_ODDS)].reset_index(drop=True)
-    marks = [_marks(prepared, row.left, row.right, row.overlap) for row in table.itertuples()]
+    marks = [
+        _marks(prepared, row) if row.bits > WORTH_MARKING or isinstance(row.kind, str) else ("", "")
+        for row in table.itertuples()
+    ]
     table["mark"] = [mark for mark, _ in marks]
     table["apart"] = [apart for _, apart in marks]
     table["bits"] += MARK_BITS * (table["mark"] != "") + APART_BITS * (table["apart"] != "")
@@ -127,19 +131,21 @@ def weigh_pairs(
     return table
 
 
-def _marks(prepared: Prepared, left: int, right: int, overlap: float) -> tuple[str, str]:
+def _marks(prepared: Prepared, row: pd.Series) -> tuple[str, str]:
     """Return the sister mark of two records' titles, and the rare words that set them apart."""
-    one = [prepared.titles[k] for k in prepared.title_rows[left]]
-    other = [prepared.titles[k] for k in prepared.title_rows[right]]
-    mark = next((m for m in (sister_mark(a, b) for a, b in zip(one, other, strict=True)) if m), "")
-    if overlap < SAME_LANGUAGE:
+    both = {
+        (int(a), int(b))
+        for a, b in zip(prepared.title_rows[row.left], prepared.title_rows[row.right], strict=True)
+    }
+    both.add((row.title_left, row.title_right))
+    compared = (sister_mark(prepared.titles[a], prepared.titles[b]) for a, b in sorted(both))
+    mark = next((found for found in compared if found), "")
+    if row.overlap < SAME_LANGUAGE:
         return mark, ""
-    rare: set[str] = set()
+    bits: dict[str, float] = {}
     sides = []
-    for record in (left, right):
-        said = [p for k in set(prepared.title_rows[record]) for p in prepared.title_bags.of(k)]
-        rare |= {word for word, bits in said if bits >= RARE_BITS}
-        sides.append(
-            ({word for word, _ in said}, {word for word, _ in prepared.subjects.of(record)})
-        )
-    return mark, subjects_apart(sides[0], sides[1], rare)
+    for record in (row.left, row.right):
+        said = dict(p for k in set(prepared.title_rows[record]) for p in prepared.title_bags.of(k))
+        bits |= said
+        sides.append((set(said), {word for word, _ in prepared.subjects.of(record)}))
+    return mark, subjects_apart(sides[0], sides[1], bits)

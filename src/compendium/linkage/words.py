@@ -4,6 +4,7 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable
+from functools import lru_cache
 
 # words that say how a sentence is built, not what it is about
 _FUNCTION = """
@@ -32,10 +33,13 @@ _ABBREVIATED = re.compile(r"((?:[\w\-]+[\s\-]+){1,8})\(([A-Za-z][A-Za-z\-]{1,9})
 
 def fold(text: str) -> str:
     """Return a text without case, accents and ligatures."""
+    if text.isascii():
+        return text.lower()
     plain = unicodedata.normalize("NFKD", text.casefold())
     return "".join(c for c in plain if not unicodedata.combining(c))
 
 
+@lru_cache(maxsize=200_000)
 def _stem(word: str) -> str:
     if len(word) < 4 or not word.isascii():
         return word
@@ -85,7 +89,7 @@ def learn_abbreviations(texts: Iterable[str]) -> dict[str, tuple[str, ...]]:
     """
     seen: dict[str, Counter[tuple[str, ...]]] = {}
     for text in texts:
-        for before, short in _ABBREVIATED.findall(text):
+        for before, short in _ABBREVIATED.findall(text) if "(" in text else ():
             letters = fold(short).replace("-", "")
             long = re.findall(r"\w+", fold(before))[-len(letters) :]
             if len(letters) > 1 and "".join(w[0] for w in long) == letters:
