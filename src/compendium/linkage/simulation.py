@@ -151,6 +151,8 @@ def retitle(title: str, style: str, rng: np.random.Generator) -> str:
 
 def _responsible(sponsor: str, rng: np.random.Generator) -> str:
     """Return a spelling of the same sponsor."""
+    if not sponsor:
+        return ""
     kind = int(rng.integers(4))
     if kind == 0:
         return sponsor
