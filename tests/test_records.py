@@ -14,7 +14,7 @@ from compendium.cli.records import records as command
 from compendium.errors import InputError
 from compendium.normalise.countries import read_country_aliases
 from compendium.record_schema import COLUMNS, SCHEMA
-from compendium.records import read_record_table, read_records
+from compendium.records import flag_table, read_record_table, read_records
 from compendium.search.ctgov import PageSummary, check_page_order, check_study
 from compendium.search.ctgov_record import split_criteria, study_row
 from compendium.search.native import MalformedRecordError, RejectedRecord
@@ -462,3 +462,12 @@ def test_the_transcription_can_be_repeated_byte_by_byte(root, shared, tmp_path):
         made = {path.name: path.read_bytes() for path in (tmp_path / name).iterdir()}
         kept = (root / "data" / "snapshot" / name).iterdir()
         assert made == {path.name: path.read_bytes() for path in kept}
+
+
+def test_flags_are_counted_once_a_record_without_their_raw_values(pages, aliases):
+    found = read_records([pages / "odd-but-kept.json"], aliases, accept_unsealed=True)
+    counted = flag_table(found.records).set_index("flag")
+    assert counted.loc["snapshot:unsealed", "records"] == len(found.records)
+    assert counted.loc["start:impossible-date"].tolist() == [1, "NCT00000023"]
+    assert "countries:unresolved" in counted.index
+    assert list(flag_table(found.records.head(0)).columns) == ["flag", "records", "example"]

@@ -144,6 +144,31 @@ def read_record_table(path: Path) -> pd.DataFrame:
     return typed(table)
 
 
+def flag_table(records: pd.DataFrame) -> pd.DataFrame:
+    """Count what the readers noted about records that were kept.
+
+    Parameters
+    ----------
+    records : DataFrame
+        Record table.
+
+    Returns
+    -------
+    DataFrame
+        ``flag`` ("column:problem", without the raw value that may follow), ``records`` (how many
+        carry it) and ``example`` (the first such record), most frequent first.
+    """
+    noted = records[["record_id", "flags"]].explode("flags").dropna(subset="flags")
+    noted = noted.assign(flag=[flag.partition(" ")[0] for flag in noted["flags"]])
+    counted = (
+        noted.drop_duplicates(["record_id", "flag"])
+        .groupby("flag", sort=True)["record_id"]
+        .agg(records="size", example="min")
+        .reset_index()
+    )
+    return counted.sort_values(["records", "flag"], ascending=[False, True], ignore_index=True)
+
+
 def _walk(folder: Path, accept_unsealed: bool) -> Iterator[_Found]:
     """Yield every record of one snapshot, and check the counts its manifest gives."""
     try:

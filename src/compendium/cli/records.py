@@ -4,13 +4,12 @@ from collections import Counter
 from pathlib import Path
 
 import click
-import pandas as pd
 from tqdm import tqdm
 
 from compendium.errors import InputError
 from compendium.normalise.countries import read_country_aliases
 from compendium.normalise.dates import read_date
-from compendium.records import UNSEALED_FLAG, read_records
+from compendium.records import UNSEALED_FLAG, flag_table, read_records
 from compendium.search.ictrp_import import import_export
 from compendium.tables import SUFFIXES, write_table
 
@@ -75,16 +74,14 @@ def records(
         f"{len(found.records):,} records → {out}; {len(found.quarantine):,} set aside → {aside}",
         err=True,
     )
-    _count("set aside", found.quarantine["reason"].map(lambda reason: reason.partition(":")[0]))
-    flags = found.records["flags"].explode().dropna()
-    _count("flagged", flags.str.replace(r"^([^:]*:[^ ]*).*$", r"\1", regex=True))
-    if (flags == UNSEALED_FLAG).any():
+    reasons = Counter(reason.partition(":")[0] for reason in found.quarantine["reason"])
+    for reason, count in sorted(reasons.items()):
+        click.echo(f"  set aside: {count:,} × {reason}", err=True)
+    noted = flag_table(found.records)
+    for flag, count in zip(noted["flag"], noted["records"], strict=True):
+        click.echo(f"  flagged: {count:,} × {flag}", err=True)
+    if noted["flag"].eq(UNSEALED_FLAG).any():
         click.echo("warning: some records come from files without a manifest", err=True)
-
-
-def _count(label: str, reasons: pd.Series) -> None:
-    for reason, count in sorted(Counter(reasons).items()):
-        click.echo(f"  {label}: {count:,} × {reason}", err=True)
 
 
 @click.command()
