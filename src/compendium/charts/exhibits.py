@@ -10,7 +10,7 @@ from compendium.display import slug
 from compendium.museum.exhibit import Visit
 
 WIDEST = 2.0
-ROW_HEIGHT = 24
+ROW_HEIGHT = 38
 
 
 def room_markup(visits: Sequence[Visit]) -> str:
@@ -78,13 +78,15 @@ def distance_chart(table: pd.DataFrame) -> alt.LayerChart:
         drawn=table["ratio"].clip(upper=WIDEST),
         side=["too few" if ratio < 1 else "too many" for ratio in table["ratio"]],
         words=[
-            f"{naive} for {true}"
-            for naive, true in zip(table["naive_text"], table["true_text"], strict=True)
+            f"{title}: {naive} for {true}"
+            for title, naive, true in zip(
+                table["exhibit"], table["naive_text"], table["true_text"], strict=True
+            )
         ],
     )
-    order = list(data["exhibit"])
     base = alt.Chart(data).encode(
-        y=alt.Y("exhibit:N", sort=order, title=None, axis=alt.Axis(labelLimit=300)),
+        # the names stand above their lines, so that a phone has room for both
+        y=alt.Y("exhibit:N", sort=list(data["exhibit"]), title=None, axis=None),
         tooltip=[
             alt.Tooltip("exhibit:N"),
             alt.Tooltip("counted:N", title="counted"),
@@ -93,24 +95,24 @@ def distance_chart(table: pd.DataFrame) -> alt.LayerChart:
         ],
     )
     axis = alt.Axis(
-        values=[0, 0.5, 1, 1.5, 2],
-        labelExpr="datum.value == 1 ? 'the truth' : datum.value == 2 ? 'double or more' : "
-        "datum.value == 0 ? 'nothing' : ''",
+        values=[0, 1, 2],
+        labelAlign="center",
+        labelFlush=True,
+        labelExpr="['nothing', 'the truth', 'double or more'][datum.value]",
     )
     x = alt.X(
         "drawn:Q",
-        scale=alt.Scale(domain=[0, WIDEST + 0.75]),
+        scale=alt.Scale(domain=[0, WIDEST]),
         axis=axis,
         title="naive number as a multiple of the true one",
     )
-    truth = alt.Chart(pd.DataFrame({"drawn": [1.0]})).mark_rule(strokeWidth=1.5).encode(x=x)
-    stem = base.mark_rule(strokeWidth=2).encode(x=x, x2=alt.datum(1.0))
-    colour = alt.Color("side:N", title="The naive number is", sort=["too few", "too many"])
-    point = base.mark_point(opacity=1).encode(x=x, color=colour, shape="side:N")
-    label = base.mark_text(align="left", dx=9).encode(x=x, text="words:N")
-    said = "; ".join(
-        f"{row['exhibit']}: {row['words']} ({row['counted']})" for row in data.to_dict("records")
-    )
+    truth = alt.Chart(pd.DataFrame({"drawn": [1.0]})).mark_rule(opacity=0.4).encode(x=x)
+    stem = base.mark_rule(strokeWidth=2, yOffset=8).encode(x=x, x2=alt.datum(1.0))
+    legend = alt.Legend(orient="top", title="The naive number is")
+    colour = alt.Color("side:N", legend=legend, sort=["too few", "too many"])
+    point = base.mark_point(opacity=1, yOffset=8, size=80).encode(x=x, color=colour)
+    label = base.mark_text(align="left", dy=-7).encode(x=alt.datum(0.0), text="words:N")
+    said = "; ".join(f"{row['words']} ({row['counted']})" for row in data.to_dict("records"))
     return alt.layer(truth, stem, point, label).properties(
         width="container",
         height=ROW_HEIGHT * len(data),

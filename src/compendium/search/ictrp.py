@@ -88,7 +88,7 @@ def _read_xml(path: Path) -> Iterator[NativeRecord | RejectedRecord]:
             broken = _at_last_line(path, error.lineno or 0)
             state = f"the file breaks off {cut}" if broken else "the XML is not well-formed"
             raise InputError(
-                f"{state} after {complete:,} complete trials (line {error.lineno}: {error.msg})",
+                f"{state} after {complete:,} complete trials ({error.msg})",
                 where=str(path),
                 remedy="export again, in smaller parts if the portal keeps cutting",
             ) from error
