@@ -17,7 +17,7 @@ from compendium.tables import write_table
     metavar="SNAPSHOT...",
     nargs=-1,
     required=True,
-    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    type=click.Path(path_type=Path),
 )
 @click.option(
     "--out",
@@ -57,7 +57,7 @@ def classify(snapshots: tuple[Path, ...], out: Path, folder: Path, coded: Path |
     """  # noqa: D301 - \b keeps click from joining the lines
     protocol = read_protocol(folder)
     by_hand = read_coding(coded, protocol.codebook) if coded else None
-    found = read_records(snapshots, read_country_aliases(protocol.countries))
+    found = read_records(snapshots, read_country_aliases(protocol.countries), accept_unsealed=True)
     labels = classify_records(found.records, protocol.codebook, by_hand)
     write_table(labels, out)
     click.echo(
