@@ -1,5 +1,6 @@
 """`compendium search`: run a strategy and freeze the answer, or set two answers side by side."""
 
+from contextlib import closing
 from pathlib import Path
 
 import click
@@ -21,6 +22,10 @@ class ProgressBar:
 
     def __init__(self, label: str) -> None:
         self.bar = tqdm(desc=label, unit=" records", disable=None, dynamic_ncols=True)
+
+    def close(self) -> None:
+        """Leave the bar as it stands and go to a new line."""
+        self.bar.close()
 
     def __call__(self, retrieved: int, announced: int, note: str) -> None:
         """Show how far it is; a note stays on its own line."""
@@ -133,7 +138,8 @@ def _run(strategy: Strategy, out: Path, base_url: str | None) -> None:
         "modified": MODIFIED,
         "licence": LICENCE,
     }
-    harvest(client, query, out, about=about, report=ProgressBar(query.registry))
+    with closing(ProgressBar(query.registry)) as progress:
+        harvest(client, query, out, about=about, report=progress)
     click.echo(f"{out}: complete", err=True)
     for asked in strategy.registries:
         if asked.interface != API:

@@ -208,7 +208,7 @@ class RegistryClient:
         if status >= 400:
             raise RejectedError(
                 f"the registry refused the request: {said}",
-                where=response.url,
+                where=where,
                 remedy="correct the strategy: the same request would be refused again",
             )
         if status >= 300:
