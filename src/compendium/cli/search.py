@@ -22,6 +22,7 @@ class ProgressBar:
 
     def __init__(self, label: str) -> None:
         self.bar = tqdm(desc=label, unit=" records", disable=None, dynamic_ncols=True)
+        self.started = False
 
     def close(self) -> None:
         """Leave the bar as it stands and go to a new line."""
@@ -32,8 +33,9 @@ class ProgressBar:
         if note:
             click.echo(note, err=True)
         self.bar.total = announced or None
-        if retrieved < self.bar.n or (self.bar.n == 0 and retrieved):
+        if not self.started or retrieved < self.bar.n:
             # pages of an earlier run are not part of this run's speed
+            self.started = True
             self.bar.reset(self.bar.total)
             self.bar.initial = retrieved
             self.bar.n = retrieved
