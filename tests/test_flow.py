@@ -8,7 +8,7 @@ from compendium.charts.flow import flow_diagram, flow_words
 from compendium.errors import InputError
 from compendium.events import EVENT_COLUMNS, append_events, log_events, standing_events
 from compendium.flow import ARROWS, box_total, check_balance, flow_steps, prisma_flow
-from compendium.verdicts import trial_verdicts
+from compendium.verdicts import reader_decisions, trial_verdicts
 
 SNAPSHOTS = {
     "now": {"processed_date": "2020-07-28", "registry": "ClinicalTrials.gov"},
@@ -248,6 +248,30 @@ def test_dates_are_the_data_s_and_the_run_is_a_digest():
     assert set(events["date"]) == {"2020-07-28", "2021-01-02"}
     assert events["run"].nunique() == 1
     pd.testing.assert_frame_equal(events, small_log())
+
+
+def test_a_reader_s_words_become_decisions_with_the_rules_code_where_both_agree():
+    rules = pd.DataFrame(
+        [("A", "exclude", "not-pain", "rule"), ("B", "include", "in-scope", "rule")],
+        columns=["record_id", "decision", "reason", "decided_by"],
+    )
+    rules = rules.assign(stage="whole", rule_id="E1", matched="tinnitus", start=1).astype(
+        {"start": "Int64"}
+    )
+    scope = pd.DataFrame(
+        {
+            "record_id": ["A", "B", "Z"],
+            "decision": ["exclude", "exclude", "include"],
+            "words": ["not about pain", "TENS only", "elsewhere"],
+            "decided_by": "coder-a",
+        }
+    ).astype("string")
+    said = reader_decisions(scope, rules, "whole")
+    assert list(said.columns) == list(rules.columns)
+    assert said["record_id"].tolist() == ["A", "B"]
+    assert said["reason"].tolist() == ["not-pain", "in-the-reader-s-words"]
+    assert said["matched"].tolist() == ["not about pain", "TENS only"]
+    assert said["start"].isna().all()
 
 
 def test_a_person_outranks_a_rule_and_can_be_left_out():

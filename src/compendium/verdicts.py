@@ -8,6 +8,7 @@ from compendium.errors import InputError
 
 DECISIONS = ("include", "unsure", "exclude")
 PRECEDENCE = ("coder-a", "rule")
+READERS_REASON = "in-the-reader-s-words"
 VERDICT_COLUMNS = (
     "trial_id",
     "stage",
@@ -17,6 +18,36 @@ VERDICT_COLUMNS = (
     "rule_id",
     "decided_by",
 )
+
+
+def reader_decisions(scope: pd.DataFrame, decisions: pd.DataFrame, stage: str) -> pd.DataFrame:
+    """Write a second reader's decisions in the form of the rules'.
+
+    Parameters
+    ----------
+    scope : DataFrame
+        What `compendium.screening.read_scope` read: `record_id`, `decision`, `words`, `decided_by`.
+    decisions : DataFrame
+        The rules' decisions. Readers give their reasons in their own words; where reader and rules
+        agree, the rules' code is taken, elsewhere `READERS_REASON`.
+    stage : str
+        The stage at which the reader read.
+
+    Returns
+    -------
+    DataFrame
+        Columns of `decisions`; `matched` holds the reader's words. Records that `decisions` does
+        not know are left out.
+    """
+    last = decisions.drop_duplicates("record_id", keep="last").set_index("record_id")
+    read = scope[scope["record_id"].isin(last.index)]
+    by_rule = last.loc[read["record_id"], ["decision", "reason"]].set_index(read.index)
+    agreed = by_rule["decision"] == read["decision"]
+    table = read.rename(columns={"words": "matched"}).assign(
+        stage=stage, reason=by_rule["reason"].where(agreed, READERS_REASON)
+    )
+    table = table.reindex(columns=decisions.columns)
+    return table.astype(decisions.dtypes.to_dict()).reset_index(drop=True)
 
 
 def trial_verdicts(

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import pandas as pd
 from scipy.stats import hypergeom
 from statsmodels.stats.multitest import multipletests
-from statsmodels.stats.proportion import proportion_confint
 
+from compendium.agreement import wilson_interval
 from compendium.errors import InputError
 
 NOT_STATED = "not stated"
@@ -77,9 +77,9 @@ def share(k: int, n: int, *, of: str = "trials", confidence: float = 0.95) -> Sh
         raise InputError(f"{k} of {n} is no share", where=of)
     if n == 0:
         return Share(0, 0, float("nan"), float("nan"), float("nan"), of)
-    low, high = proportion_confint(k, n, alpha=1 - confidence, method="wilson")
+    low, high = wilson_interval(k, n, confidence)
     # at 0 and n the interval ends exactly there; the computed end may be off by a rounding error
-    low, high = (0.0 if k == 0 else float(low)), (1.0 if k == n else float(high))
+    low, high = (0.0 if k == 0 else low), (1.0 if k == n else high)
     return Share(int(k), int(n), k / n, low, high, of)
 
 

@@ -1,0 +1,222 @@
+"""The same headline share under every declared choice, and the way from one number to another."""
+
+import itertools
+from collections.abc import Mapping, Sequence
+
+import pandas as pd
+
+from compendium.landscape import in_scope, known_by
+from compendium.published import Published
+from compendium.statistics.shares import share
+
+EXTENSION = "extension"
+# choice: its options, the book's own first
+CHOICES: dict[str, tuple[str, str]] = {
+    "decided by": ("person before rules", "rules only"),
+    "counted in": ("trials", "records"),
+    "denominator": ("paper's scope", "with the extension"),
+    "era": ("the paper's", "all snapshots"),
+    "unsure": ("left out", "counted in"),
+    "several classes": ("under each", "left out"),
+}
+
+
+def narrow(
+    table: pd.DataFrame,
+    classes: Sequence[str],
+    date: str,
+    *,
+    denominator: str,
+    era: str,
+    unsure: str,
+    several: str,
+) -> pd.DataFrame:
+    """Keep the rows of a trial table that one set of choices counts.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Trials or records, included and unsure, with `decision`, `paper_class`, `registered` and
+        `data_date`.
+    classes : sequence of str
+        The paper's classes.
+    date : str
+        End of the paper's era.
+    denominator, era, unsure, several : str
+        Options of `CHOICES`.
+    """
+    kept = table
+    if unsure == "left out":
+        kept = kept[kept["decision"] == "include"]
+    if era == "the paper's":
+        kept = kept[known_by(kept, date) == "yes"]
+    wanted = [*classes, EXTENSION] if denominator == "with the extension" else list(classes)
+    kept = in_scope(kept, wanted)
+    if several == "left out":
+        kept = kept[kept["paper_class"].map(len) == 1]
+    return kept
+
+
+def headline_specifications(
+    tables: Mapping[tuple[str, str], pd.DataFrame],
+    classes: Sequence[str],
+    date: str,
+    shown: Sequence[str],
+) -> pd.DataFrame:
+    """Compute the share of each class under every combination of choices.
+
+    Parameters
+    ----------
+    tables : mapping
+        (option of "decided by", option of "counted in") → trial table of all that is included or
+        unsure under it.
+    classes : sequence of str
+        The paper's classes: its scope.
+    date : str
+        End of the paper's era.
+    shown : sequence of str
+        The classes whose shares are wanted.
+
+    Returns
+    -------
+    DataFrame
+        One row per class and combination: `class`, the columns of `CHOICES`, `k`, `n`, `share`,
+        `low`, `high`, `text`, `own` (the book's own choices), and `rank` of the combination by the
+        share of the first class shown, 1 the smallest.
+    """
+    rows = []
+    for options in itertools.product(*CHOICES.values()):
+        chosen = dict(zip(CHOICES, options, strict=True))
+        kept = narrow(
+            tables[chosen["decided by"], chosen["counted in"]],
+            classes,
+            date,
+            denominator=chosen["denominator"],
+            era=chosen["era"],
+            unsure=chosen["unsure"],
+            several=chosen["several classes"],
+        )
+        own = all(option == CHOICES[name][0] for name, option in chosen.items())
+        for value in shown:
+            one = share(sum(value in cell for cell in kept["paper_class"]), len(kept))
+            rows.append(
+                {"class": value, **chosen, "k": one.k, "n": one.n, "share": one.estimate}
+                | {"low": one.low, "high": one.high, "text": str(one), "own": own}
+            )
+    table = pd.DataFrame(rows)
+    first = table[table["class"] == shown[0]].sort_values("share", kind="stable")
+    order = {tuple(row): place for place, row in enumerate(first[list(CHOICES)].to_numpy(), 1)}
+    table["rank"] = [order[tuple(row)] for row in table[list(CHOICES)].to_numpy()]
+    return table
+
+
+def bridge(
+    tables: Mapping[tuple[str, str], pd.DataFrame],
+    classes: Sequence[str],
+    date: str,
+    published: Published,
+) -> pd.DataFrame:
+    """Walk from all that the book includes to the paper's share, one choice at a time.
+
+    Parameters
+    ----------
+    tables, classes, date
+        As for `headline_specifications`.
+    published : Published
+        What the paper printed.
+
+    Returns
+    -------
+    DataFrame
+        One row per class with a determined count and step: `class`, `step`, `k`, `n`, `share` (per
+        cent) and `change` (percentage points from the step before); the last step is the paper, and
+        its change is what no choice made here explains. Changes sum to last minus first.
+    """
+    stated = {one.value: one for one in published.shares if one.exact}
+    steps = (
+        ("all trials the book includes", "with the extension", "all snapshots"),
+        ("registered by the paper's time", "with the extension", "the paper's"),
+        ("and within the paper's scope", "paper's scope", "the paper's"),
+    )
+    table = tables[CHOICES["decided by"][0], "trials"]
+    rows = []
+    for value in (value for value in classes if value in stated):
+        before = None
+        counts = []
+        for step, denominator, era in steps:
+            kept = narrow(
+                table,
+                classes,
+                date,
+                denominator=denominator,
+                era=era,
+                unsure="left out",
+                several="under each",
+            )
+            counts.append((step, sum(value in cell for cell in kept["paper_class"]), len(kept)))
+        one = stated[value]
+        counts.append(("the paper", one.counts[0], one.n))
+        for step, k, n in counts:
+            percent = 100 * share(k, n).estimate
+            change = float("nan") if before is None else percent - before
+            rows.append((value, step, k, n, percent, change))
+            before = percent
+    return pd.DataFrame(rows, columns=["class", "step", "k", "n", "share", "change"])
+
+
+def beside_the_paper(
+    published: Published, ours: Mapping[str, pd.DataFrame], classes: Sequence[str]
+) -> pd.DataFrame:
+    """Put the paper's shares and ours into one table.
+
+    Parameters
+    ----------
+    published : Published
+        What the paper printed. A share that determines its count gets an interval, which the paper
+        did not print; one that is only bounded is drawn from 0 to the bound.
+    ours : mapping
+        Name of a count of ours → trials counted, with `paper_class`.
+    classes : sequence of str
+        The paper's classes, in order.
+
+    Returns
+    -------
+    DataFrame
+        `class`, `source`, `k`, `n`, `share`, `low`, `high`, `text`, `bound` (True where only a
+        bound is known; `share` is then missing).
+    """
+    rows = []
+    stated = {one.value: one for one in published.shares}
+    for value in classes:
+        if value in stated:
+            one = stated[value]
+            if one.exact:
+                known = share(one.counts[0], one.n)
+                rows.append(_line(value, "the paper", known, str(known)))
+            else:
+                limit = one.counts[1] / one.n
+                text = f"{one.printed} of {one.n}: at most {one.counts[1]} trials"
+                rows.append(
+                    {"class": value, "source": "the paper", "k": pd.NA, "n": one.n}
+                    | {
+                        "share": float("nan"),
+                        "low": 0.0,
+                        "high": limit,
+                        "text": text,
+                        "bound": True,
+                    }
+                )
+        for name, table in ours.items():
+            count = share(sum(value in cell for cell in table["paper_class"]), len(table))
+            rows.append(_line(value, name, count, str(count)))
+    return pd.DataFrame(rows).astype({"k": "Int64"})
+
+
+def _line(value: str, source: str, one: object, text: str) -> dict[str, object]:
+    return {"class": value, "source": source, "k": one.k, "n": one.n} | {
+        "share": one.estimate,
+        "low": one.low,
+        "high": one.high,
+        "text": text,
+        "bound": False,
+    }
