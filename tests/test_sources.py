@@ -216,7 +216,7 @@ def test_fmriprep_runs_lose_their_confounds_and_nothing_else(written, truth):
 
 
 def test_cifti_greyordinates_land_on_their_voxels(written, truth):
-    surfaces = [written / "cifti" / f"{side}.midthickness.surf.gii" for side in ("LEFT", "RIGHT")]
+    surfaces = [[written / "cifti" / f"{side}.midthickness.surf.gii"] for side in ("LEFT", "RIGHT")]
     connectome = open_cifti(written / "cifti", surfaces)
     assert connectome.space.n_locations == truth.space.n_locations
     assert_same(connectome, truth, atol=1e-5)
@@ -230,7 +230,7 @@ def test_cifti_voxel_of_several_vertices_is_their_mean(tmp_path):
     deep = nib.cifti2.BrainModelAxis.from_mask(inside, affine=affine, name="thalamus_left")
     left = np.array([[-38.0, -22, 56], [-38.5, -22, 56], [0, -6, 8.5]])
     cortex = nib.cifti2.BrainModelAxis.from_surface(np.arange(3), 3, name="CortexLeft")
-    space, gather = place_greyordinates(cortex + deep, [left, np.zeros((0, 3))], "file")
+    space, gather = place_greyordinates(cortex + deep, [left[None], np.zeros((1, 0, 3))], "file")
     np.testing.assert_allclose(gather.sum(axis=0), 1)
     series = np.array([[1.0, 3, 50, 7]]) @ gather
     places = {
@@ -534,7 +534,7 @@ def test_fmriprep_without_confounds(copy):
 
 def test_cifti_faults(copy):
     folder = copy("cifti")
-    surfaces = sorted(folder.glob("*.surf.gii"))
+    surfaces = [[path] for path in sorted(folder.glob("*.surf.gii"))]
     path = sorted(folder.glob("sub-sim002*.dtseries.nii"))[0]
     content = path.read_bytes()
     image = nib.load(path)

