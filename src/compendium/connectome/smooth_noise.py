@@ -1,0 +1,60 @@
+"""Spatially smooth noise whose covariance is known to rounding."""
+
+import numpy as np
+
+from compendium.connectome.model import VoxelSpace
+
+
+class SmoothNoise:
+    """Spatially smooth noise of unit variance at every voxel, and its covariance.
+
+    White noise on the whole grid is convolved with a Gaussian along each axis and divided by
+    the SD that leaves at each voxel, so that its covariance is known to rounding.
+    """
+
+    def __init__(self, space: VoxelSpace, fwhm: float) -> None:
+        self.shape = space.shape
+        self.columns = np.ravel_multi_index(space.indices.T, space.shape)
+        sizes = np.linalg.norm(space.affine[:3, :3], axis=0)
+        self.kernels = [
+            _gaussian_matrix(count, fwhm / 2.3548 / size)
+            for count, size in zip(space.shape, sizes, strict=True)
+        ]
+        spread = [np.sqrt((kernel**2).sum(axis=1)) for kernel in self.kernels]
+        self.sd = np.einsum("i,j,k->ijk", *spread).ravel()[self.columns]
+
+    def draw(self, rng: np.random.Generator, n_volumes: int) -> np.ndarray:
+        """Return noise of shape (n_volumes, n_locations), float32."""
+        noise = np.empty((n_volumes, len(self.columns)), np.float32)
+        sd = self.sd.astype(np.float32)
+        for start in range(0, n_volumes, 16):
+            stop = min(start + 16, n_volumes)
+            white = rng.standard_normal((stop - start, *self.shape), np.float32)
+            noise[start:stop] = self._convolve(white, np.float32)[:, self.columns] / sd
+        return noise
+
+    def covariance(self, seeds: np.ndarray) -> np.ndarray:
+        """Return the noise's covariance of each seed with each voxel, (n_seeds, n_locations)."""
+        result = np.empty(seeds.shape)
+        for row, seed in enumerate(seeds):
+            grid = np.zeros(int(np.prod(self.shape)))
+            grid[self.columns] = seed / self.sd
+            once = self._convolve(grid.reshape(1, *self.shape), np.float64)
+            twice = self._convolve(once.reshape(1, *self.shape), np.float64)
+            result[row] = twice[0, self.columns] / self.sd
+        return result
+
+    def _convolve(self, volumes: np.ndarray, dtype: type) -> np.ndarray:
+        x, y, z = (kernel.astype(dtype) for kernel in self.kernels)
+        volumes = volumes @ z
+        volumes = y @ volumes
+        volumes = x @ volumes.reshape(len(volumes), self.shape[0], -1)
+        return volumes.reshape(len(volumes), -1)
+
+
+def _gaussian_matrix(count: int, sd: float) -> np.ndarray:
+    """Return a symmetric convolution with a Gaussian as a matrix (identity for no width)."""
+    if sd <= 0:
+        return np.eye(count)
+    distance = np.subtract.outer(np.arange(count), np.arange(count))
+    return np.exp(-0.5 * (distance / sd) ** 2)
