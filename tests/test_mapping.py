@@ -268,7 +268,7 @@ def test_equal_to_nilearn_on_the_same_images(tmp_path):
 
 
 def test_the_known_truth_is_recovered(tmp_path):
-    connectome = simulate_connectome(resolution=6, n_subjects=16, n_volumes=150)
+    connectome = simulate_connectome(resolution=8, n_subjects=24, n_volumes=150)
     sites = [
         Sphere("M1", (-37, -21, 58), 8),
         Sphere("DLPFC", (-41, 36, 33), 8),

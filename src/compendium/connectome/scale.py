@@ -158,7 +158,7 @@ def _on_threads(
     # partial: Dask would otherwise look for its own collections inside every argument
     tasks = [dask.delayed(partial(function, *piece, tick), pure=False)() for piece in pieces]
     if merge is not None:
-        tasks = [_tree(tasks, partial(dask.delayed(merge, pure=False)))]
+        tasks = [_tree(tasks, dask.delayed(merge, pure=False))]
     with one_blas_thread():
         how = {"scheduler": "sync"} if n == 1 else {"scheduler": "threads", "num_workers": n}
         results = list(dask.compute(*tasks, **how))
@@ -190,8 +190,6 @@ def _on_cluster(
             f"the cluster was lost or lost several workers on one piece ({error})",
             remedy="look at the workers' memory and logs, and run the same command again",
         ) from error
-    finally:
-        client.cancel([*leaves, *wanted])
     return results if merge is None else results[0]
 
 

@@ -1,0 +1,185 @@
+"""The same numbers from threads and from a Dask cluster, whatever happens to its workers."""
+
+import os
+import signal
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from compendium.connectome.flips import sign_flip_max_t
+from compendium.connectome.mapping import _merge_parts, map_seeds, map_shard
+from compendium.connectome.prepare import Options, prepare
+from compendium.connectome.scale import (
+    Workers,
+    cluster_workers,
+    local_workers,
+    nothing,
+    split,
+    workers_of,
+)
+from compendium.errors import InputError
+from tests.connectomes import make, some_seeds, voxel_space
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory):
+    connectome = make(voxel_space(2500), n_subjects=8)
+    return prepare(connectome, tmp_path_factory.mktemp("scale"), Options(dtype="float32"))
+
+
+@pytest.fixture(scope="module")
+def seeds(store):
+    return some_seeds(store.space)
+
+
+@pytest.fixture(scope="module")
+def client():
+    from distributed import Client, LocalCluster
+
+    with (
+        LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster,
+        Client(cluster) as client,
+    ):
+        yield client
+
+
+def test_shares_are_even_and_complete():
+    assert split(7, 3) == [range(3), range(3, 5), range(5, 7)]
+    assert split(2, 5) == [range(1), range(1, 2)]
+
+
+def test_workers_are_at_least_one():
+    with pytest.raises(InputError, match="0 workers cannot work"):
+        local_workers(0)
+    assert local_workers().n >= 1
+
+
+def test_results_keep_the_order_of_the_pieces():
+    pieces = [(number,) for number in range(7)]
+    assert local_workers(3).run(squared, pieces) == [n * n for n in range(7)]
+    assert local_workers(3).run(squared, pieces, merge=np.add) == 91
+
+
+def squared(number, tick=nothing):
+    tick()
+    return number * number
+
+
+def test_no_scheduler_is_said_plainly():
+    with pytest.raises(InputError, match=r"tcp://127\.0\.0\.1:1: no Dask scheduler answers"):
+        cluster_workers("tcp://127.0.0.1:1", timeout=0.5)
+
+
+def test_a_matrix_product_keeps_to_one_thread():
+    from threadpoolctl import threadpool_info
+
+    assert local_workers(2).run(blas_threads, [(), ()]) == [1, 1]
+    assert threadpool_info()
+
+
+def blas_threads(tick=nothing):
+    from threadpoolctl import threadpool_info
+
+    np.ones((2, 2)) @ np.ones((2, 2))
+    return max(pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas")
+
+
+def shards(store, seeds):
+    return [(store, part, seeds, "fisher-z") for part in split(store.n_subjects, 4)]
+
+
+def fatal_shard(flag, signal_number, store, part, seeds, rule, tick=nothing):
+    """Map a shard, but the first worker to come here dies in the middle of it."""
+    result = map_shard(store, part, seeds, rule)
+    try:
+        Path(flag).touch(exist_ok=False)
+    except FileExistsError:
+        return result
+    os.kill(os.getpid(), signal_number)
+    return result
+
+
+def cut_off_shard(flag, store, part, seeds, rule, tick=nothing):
+    """Map a shard, but the first worker to come here loses its connection to the scheduler."""
+    from distributed import get_worker
+
+    result = map_shard(store, part, seeds, rule)
+    try:
+        Path(flag).touch(exist_ok=False)
+    except FileExistsError:
+        return result
+    worker = get_worker()
+    worker.loop.add_callback(worker.batched_stream.comm.abort)
+    return result
+
+
+@pytest.fixture(scope="module")
+def undisturbed(store, seeds):
+    workers = local_workers(1)
+    return workers.run(map_shard, shards(store, seeds), merge=_merge_parts)
+
+
+def assert_same(found, expected):
+    for one, other in zip(found, expected, strict=True):
+        np.testing.assert_array_equal(one.n, other.n)
+        np.testing.assert_allclose(one.mean, other.mean, rtol=0, atol=1e-12)
+        np.testing.assert_allclose(one.m2, other.m2, rtol=0, atol=1e-11)
+
+
+@pytest.mark.slow
+def test_a_cluster_gives_the_maps_of_threads(client, store, seeds):
+    workers = workers_of(client)
+    assert (workers.n, workers.remote) == (2, True)
+    threads = map_seeds(store, seeds, cache=False)
+    cluster = map_seeds(store, seeds, cache=False, workers=workers)
+    finite = np.abs(threads.t) < 1e3
+    np.testing.assert_allclose(cluster.t[finite], threads.t[finite], rtol=0, atol=1e-6)
+    np.testing.assert_allclose(cluster.half(1).mean_z, threads.half(1).mean_z, atol=1e-12)
+    np.testing.assert_allclose(
+        sign_flip_max_t(store, seeds, n_flips=50, workers=workers).null,
+        sign_flip_max_t(store, seeds, n_flips=50).null,
+        rtol=1e-5,
+    )
+
+
+@pytest.mark.slow
+def test_a_worker_killed_in_the_middle_changes_nothing(client, store, seeds, undisturbed, tmp_path):
+    flag = tmp_path / "killed"
+    pieces = [(flag, signal.SIGKILL, *piece) for piece in shards(store, seeds)]
+    found = workers_of(client).run(fatal_shard, pieces, merge=_merge_parts)
+    assert flag.exists()
+    assert_same(found, undisturbed)
+
+
+@pytest.mark.slow
+def test_a_piece_run_twice_changes_nothing(client, store, seeds, undisturbed):
+    client.wait_for_workers(2, timeout=60)
+    piece = shards(store, seeds)[0]
+    first, second = (client.submit(map_shard, *piece, pure=False).result() for _ in range(2))
+    assert_same(first, second)
+    assert_same(
+        Workers(2, client).run(map_shard, shards(store, seeds), merge=_merge_parts), undisturbed
+    )
+
+
+@pytest.mark.slow
+def test_a_piece_that_kills_every_worker_ends_in_a_message(client, store, seeds, tmp_path):
+    client.wait_for_workers(2, timeout=60)
+    with pytest.raises(InputError, match="lost several workers on one piece"):
+        workers_of(client).run(always_fatal, [(1,)])
+
+
+def always_fatal(number, tick=nothing):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+@pytest.mark.slow
+def test_a_lost_connection_changes_nothing(client, store, seeds, undisturbed, tmp_path):
+    # the last test on this cluster: a worker that was cut off does not come back
+    client.wait_for_workers(2, timeout=60)
+    flag = tmp_path / "cut"
+    pieces = [(flag, *piece) for piece in shards(store, seeds)]
+    found = workers_of(client).run(cut_off_shard, pieces, merge=_merge_parts)
+    assert flag.exists()
+    assert_same(found, undisturbed)
