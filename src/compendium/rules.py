@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 GAP = r"[\s\-\u2010-\u2015_®™©]"
-CLAUSE_END = re.compile(r"[.;:()\[\]\n!?]")
+CLAUSE_END = re.compile(r"[.;:)\]\n!?]")
 WORDS_BETWEEN = r"(?:\W+\w+){0,3}\W*$"
 
 
