@@ -2,9 +2,11 @@
 
 import argparse
 import json
+import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from importlib.metadata import distribution
 from pathlib import Path
 
@@ -29,10 +31,37 @@ def stage(book: Path, executed: Path, staged: Path) -> None:
     """
     shutil.rmtree(staged, ignore_errors=True)
     shutil.copytree(book, staged, ignore=shutil.ignore_patterns(".*"))
+    names = []
     for notebook in sorted(executed.glob("*.ipynb")):
         for text in sorted(staged.rglob(f"{notebook.stem}.md")):
             shutil.copyfile(notebook, text.with_suffix(".ipynb"))
             text.unlink()
+            names.append(notebook.stem)
+    for page in sorted([*staged.rglob("*.md"), *staged.rglob("*.ipynb")]):
+        text = page.read_text(encoding="utf-8")
+        with replacing(page) as stream:
+            stream.write(lead_to_notebooks(text, names))
+
+
+def lead_to_notebooks(text: str, names: Sequence[str]) -> str:
+    """Return a page whose links to chapters name the notebooks that were staged for their texts.
+
+    Parameters
+    ----------
+    text : str
+        Markdown, or a notebook's JSON.
+    names : sequence of str
+        Chapters, without their endings.
+
+    Examples
+    --------
+    >>> lead_to_notebooks("see [here](chapters/01_a.md#top) and [there](glossary.md)", ["01_a"])
+    'see [here](chapters/01_a.ipynb#top) and [there](glossary.md)'
+    """
+    if not names:
+        return text
+    listed = "|".join(re.escape(name) for name in names)
+    return re.sub(rf"(\]\((?:[^()\s]*/)?(?:{listed}))\.md(?=[#)])", r"\1.ipynb", text)
 
 
 def vendor(folder: Path, views: Path) -> None:
