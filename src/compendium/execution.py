@@ -137,7 +137,9 @@ def register_engine() -> None:
                 log_output=False,
             )
             try:
-                client.execute()
+                # what the kernel's own process says (an interrupt while it shuts down, for one)
+                with (Path(sockets) / "kernel.log").open("w") as log:
+                    client.execute(stderr=log)
             except DeadKernelError:
                 raise KernelLostError(
                     running, "the kernel died (often: the machine is out of memory)"

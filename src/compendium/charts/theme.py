@@ -2,7 +2,7 @@
 
 from typing import Any
 
-FONT = '"Source Sans 3", "Segoe UI", "Helvetica Neue", "Liberation Sans", Arial, sans-serif'
+FONT = '"Source Sans 3", "Segoe UI", "Helvetica Neue", Arial, "Liberation Sans", sans-serif'
 # Okabe and Ito's colour-blind safe hues, in an order that keeps neighbours apart in grey as well
 CATEGORIES = ["#0b6e99", "#d1750a", "#2a8f6c", "#a8487f", "#5b7fc7", "#8a6d3b", "#6b7280"]
 CATEGORIES_DARK = ["#56b4e9", "#f0a347", "#5cc9a1", "#dd8fbd", "#9db8f2", "#cbb27c", "#a9b2bd"]
