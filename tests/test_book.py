@@ -133,6 +133,25 @@ def test_no_glue_is_left_unfilled_and_no_cell_shows_a_python_object():
         assert not re.search(r"<[\w.]+ object at 0x", text), page
 
 
+def test_no_bound_number_is_also_typed():
+    """What the run bound to a name must not stand in the prose by hand as well."""
+    known = {"487", "49.3", "43.7", "240", "213"}  # the paper's own
+    number = re.compile(r"(?<![\w.])(?:\d{1,3}(?:,\d{3})+|\d+\.\d+|\d{3,})(?![\w]|\.\d)")
+    for name in sources():
+        notebook = nbformat.read(EXECUTED / f"{name}.ipynb", as_version=4)
+        bound = set()
+        for cell in notebook.cells:
+            for output in cell.get("outputs", []):
+                if any("papermill.record" in key for key in output.get("data", {})):
+                    bound |= set(number.findall(json.dumps(output["data"])))
+        for cell in notebook.cells:
+            if cell.cell_type != "markdown":
+                continue
+            prose = re.sub(r"\{[\w:]+\}`[^`]*`|`[^`]*`|\([^)\s]*\)", " ", cell.source)
+            typed = {n for n in number.findall(prose) if not re.fullmatch("(19|20)\\d\\d", n)}
+            assert not (typed & bound) - known, name
+
+
 def test_no_path_of_the_building_machine_is_published():
     for path in HTML.rglob("*"):
         if path.suffix in (".html", ".ipynb", ".js", ".json", ".txt"):

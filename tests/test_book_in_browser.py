@@ -91,7 +91,8 @@ def test_a_phone_shows_a_page_without_sideways_scrolling(browser, page):
         """() => {
             const limit = document.documentElement.clientWidth + 1;
             const inside = (e) => e.closest('.table-frame, .chart-canvas, .picture-frame, pre, '
-                + 'mjx-container, .bd-sidebar-primary, .bd-sidebar-secondary, dialog');
+                + '.pst-scrollable-table-container, mjx-container, dialog, '
+                + '.bd-sidebar-primary, .bd-sidebar-secondary');
             return [...document.querySelectorAll('.bd-main *')]
                 .filter((e) => e.getBoundingClientRect().right > limit && !inside(e))
                 .map((e) => e.tagName + '.' + e.className).slice(0, 5);

@@ -10,7 +10,6 @@ from sphinx.application import Sphinx
 
 ASSETS = Path(__file__).parent / "assets"
 # served from other hosts, or loaded on every page for a feature that this book does not use
-CITATIONS = '<div class="citation-list">'
 UNWANTED = re.compile(r"thebe|unpkg\.com|jsdelivr|cdnjs|mathjax@|require\.js")
 
 
@@ -62,17 +61,37 @@ def point_to_the_text(
     context["page_text"] = f"{pagename}.md"
 
 
-def mend_reference_list(app: Sphinx, exception: Exception | None) -> None:
-    """Replace a withdrawn ARIA role that makes the reference list look empty to screen readers."""
+def name_exercises_apart(app: Sphinx, doctree: nodes.document, docname: str) -> None:
+    """Give the body of each exercise and solution an id of its own."""
+    for section in doctree.findall(nodes.section):
+        if section["ids"] in (["exercise-content"], ["solution-content"]):
+            section["ids"] = [f"{parent}-content" for parent in section.parent["ids"][:1]]
+
+
+def mend_markup(app: Sphinx, exception: Exception | None) -> None:
+    """Mend what screen readers and keyboards stumble over in the pages' markup."""
     if exception is not None or app.builder.format != "html":
         return
     for page in sorted(Path(app.outdir).rglob("*.html")):
         text = page.read_text(encoding="utf-8")
-        mended = text.replace(' role="doc-biblioentry"', "")
-        # a list without items is one more fault; other lists keep their role
-        mended = mended.replace('<div role="list" class="citation-list">', CITATIONS)
+        mended = mended_markup(text)
         if mended != text:
             page.write_text(mended, encoding="utf-8")
+
+
+def mended_markup(text: str) -> str:
+    """Return a page without a withdrawn ARIA role and an empty list, and with reachable tables.
+
+    Examples
+    --------
+    >>> mended_markup('<div role="list" class="citation-list"><ul role="list">')
+    '<div class="citation-list"><ul role="list">'
+    """
+    text = text.replace(' role="doc-biblioentry"', "")
+    text = text.replace('<div role="list" class="citation-list">', '<div class="citation-list">')
+    # what scrolls sideways must be reachable by keyboard
+    frame = '<div class="pst-scrollable-table-container"'
+    return text.replace(f"{frame}>", f'{frame} role="region" tabindex="0" aria-label="Table">')
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
@@ -80,5 +99,6 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.connect("builder-inited", add_assets, priority=100)
     app.connect("html-page-context", keep_to_this_host, priority=990)
     app.connect("html-page-context", point_to_the_text, priority=100)
-    app.connect("build-finished", mend_reference_list)
+    app.connect("doctree-resolved", name_exercises_apart)
+    app.connect("build-finished", mend_markup)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
