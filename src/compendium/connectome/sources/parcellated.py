@@ -8,11 +8,13 @@ import numpy as np
 import pandas as pd
 
 from compendium.connectome.model import Connectome, ParcelSpace, Subject
-from compendium.connectome.sources.bids import choose, entities
+from compendium.connectome.sources.bids import choose, entities, find_files
 from compendium.connectome.sources.checks import check_run
 from compendium.connectome.sources.nifti import READ_ERRORS, repetition_time_of_sidecar
 from compendium.connectome.tissue import describe_parcels
 from compendium.errors import InputError
+
+ENDINGS = ("_timeseries.tsv",)
 
 
 def open_parcellated(
@@ -48,9 +50,9 @@ def open_parcellated(
         If the atlas is not found, or a table's columns are not its parcels.
     """
     folder = Path(folder)
-    files = sorted(folder.rglob("*_timeseries.tsv"))
-    key = "atlas" if any("atlas" in entities(path) for path in files) else "seg"
-    found = choose(folder, f"*_{key}-*_timeseries.tsv", **{key: atlas, "task": task})
+    tables = find_files(folder, ENDINGS)
+    key = "atlas" if any("atlas" in entities(path) for path in tables) else "seg"
+    found = choose(folder, ENDINGS, having=key, **{key: atlas, "task": task})
     first = next(iter(found.values()))[0]
     name = entities(first)[key]
     image_path = labels or _one(folder, f"atlas-{name}*_dseg.nii*")
