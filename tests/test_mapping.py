@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from compendium.connectome.mapping import group_moments, map_seeds, map_shard, subject_maps
 from compendium.connectome.moments import Moments
+from compendium.connectome.outputs import map_image, save_maps, save_subject_maps
 from compendium.connectome.prepare import Options, prepare
 from compendium.connectome.scale import local_workers
 from compendium.connectome.seeds import Seed, Sphere, place_seed, seed_matrix
@@ -290,7 +291,7 @@ def test_the_known_truth_is_recovered(tmp_path):
 @pytest.mark.parametrize("rule", ["fisher-z", "mean-r"])
 def test_images_carry_their_origin_and_say_that_they_are_simulated(exact, seeds, tmp_path, rule):
     maps = map_seeds(exact, seeds[:1], rule=rule, cache=False)
-    written = {path.name: path for path in maps.save(tmp_path)}
+    written = {path.name: path for path in save_maps(maps, tmp_path)}
     stem = "conn-tiny_seed-seed0_space-MNI152NLin6Asym_desc-simulated"
     expected = {
         f"{stem}_stat-{name}_statmap.nii.gz"
@@ -310,7 +311,7 @@ def test_images_carry_their_origin_and_say_that_they_are_simulated(exact, seeds,
     assert "no evidence" in sidecar["Warning"]
     assert sidecar["Subjects"] == 6
     assert sidecar["Preparation"]["store"] == exact.digest
-    again = {path.name: path.read_bytes() for path in maps.save(tmp_path / "again")}
+    again = {path.name: path.read_bytes() for path in save_maps(maps, tmp_path / "again")}
     assert again == {name: path.read_bytes() for name, path in written.items()}
 
 
@@ -326,12 +327,12 @@ def test_parcels_give_tables(tmp_path):
     np.testing.assert_allclose(table["z"], z[:, 0].mean(axis=0), atol=1e-3)
     assert ((table["rlow"] < table["r"]) & (table["r"] < table["rhigh"])).all()
     assert (table["df"] == 4).all()
-    names = [path.name for path in maps.save(tmp_path / "out")]
+    names = [path.name for path in save_maps(maps, tmp_path / "out")]
     assert names == [
         "conn-tiny_seed-two_space-MNI152NLin6Asym_desc-simulated_stats.csv",
         "conn-tiny_seed-two_space-MNI152NLin6Asym_desc-simulated.json",
     ]
-    painted = maps.image("two", "z").get_fdata()
+    painted = map_image(maps, "two", "z").get_fdata()
     assert painted[2, 0, 0] == pytest.approx(table["z"][1], rel=1e-6)
 
 
@@ -364,3 +365,36 @@ def test_merged_moments_are_the_moments_of_all(values, cut):
     assert merged.n.item() == len(values)
     assert merged.mean.item() == pytest.approx(values.mean(), abs=1e-9)
     assert merged.m2.item() == pytest.approx(((values - values.mean()) ** 2).sum(), abs=1e-7)
+
+
+def test_subjects_own_maps_are_written_on_request(exact, seeds, tmp_path):
+    written = save_subject_maps(exact, seeds[:2], tmp_path)
+    assert len(written) == 12
+    assert written[0].name == (
+        "sub-01_conn-tiny_seed-seed0_space-MNI152NLin6Asym_desc-simulated_stat-z_statmap.nii.gz"
+    )
+    z = next(subject_maps(exact, seeds[:2]))[1]
+    values = nib.load(written[0]).get_fdata()[tuple(exact.space.indices.T)]
+    np.testing.assert_allclose(values, z[0], rtol=1e-6)
+
+
+def test_subjects_own_tables_are_written_on_request(tmp_path):
+    connectome = make(parcel_space(), n_subjects=5)
+    store = prepare(connectome, tmp_path / "store")
+    seeds = [Seed(name, np.array([at]), np.array([1.0]), 1.0) for at, name in enumerate("ab")]
+    written = save_subject_maps(store, seeds, tmp_path / "out")
+    assert [path.name for path in written][:1] == [
+        "sub-01_conn-tiny_space-MNI152NLin6Asym_desc-simulated_stat-z_maps.csv"
+    ]
+    assert len(written) == 5
+    header = written[0].read_text().splitlines()[0]
+    assert header == "name,a,b"
+
+
+def test_seeds_that_share_a_label_are_not_written_over_one_another(exact, seeds, tmp_path):
+    one = Seed("M1 hand", seeds[0].locations, seeds[0].weights, 1.0)
+    two = Seed("M1-hand", seeds[1].locations, seeds[1].weights, 1.0)
+    maps = map_seeds(exact, [one, two], cache=False)
+    with pytest.raises(InputError, match="two seeds would be written to one file"):
+        save_maps(maps, tmp_path)
+    assert not list(tmp_path.iterdir())

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from compendium.connectome.flips import MaxT
 from compendium.connectome.maps import SeedMaps
 from compendium.errors import InputError
 
@@ -107,7 +108,11 @@ def _adjusted(p: np.ndarray, method: str) -> np.ndarray:
 
 
 def sweep(
-    maps: SeedMaps, *, effects: Sequence[float] = EFFECTS, alpha: float = 0.05
+    maps: SeedMaps,
+    *,
+    effects: Sequence[float] = EFFECTS,
+    alpha: float = 0.05,
+    max_t: MaxT | None = None,
 ) -> pd.DataFrame:
     """Count the locations that each threshold leaves, positive and negative apart.
 
@@ -118,20 +123,24 @@ def sweep(
     effects : sequence of float
         Thresholds of absolute mean r.
     alpha : float
-        Level of the two tests that stand beside them.
+        Level of the tests that stand beside them.
+    max_t : MaxT, optional
+        Sign flips of the same seeds, for one more row.
 
     Returns
     -------
     DataFrame
         One row per seed and threshold: ``seed``, ``threshold`` (as in "|r| > 0.1", "Bonferroni",
-        "FDR"), ``positive``, ``negative`` (counts), ``tests`` (locations looked at), ``share``
-        (of them that pass).
+        "FDR", "sign flips"), ``positive``, ``negative`` (counts), ``tests`` (locations looked
+        at), ``share`` (of them that pass).
     """
     r, away = maps.mean_r, ~maps.own
     decisions = {f"|r| > {effect:g}": np.abs(r) > effect for effect in effects}
     tested = np.isfinite(r) & away
     decisions["FDR"] = parametric(maps, "fdr", alpha=alpha).mask
     decisions["Bonferroni"] = parametric(maps, "bonferroni", alpha=alpha).mask
+    if max_t is not None:
+        decisions["sign flips"] = np.nan_to_num(max_t.p(maps.t), nan=1.0) <= alpha
     rows = []
     for row, name in enumerate(maps.names):
         n_tests = int(tested[row].sum())

@@ -1,20 +1,15 @@
-"""Group maps of seeds: what is known about each, and how it is written down."""
+"""Group maps of seeds, and the statistics that follow from their moments."""
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
-import nibabel as nib
 import numpy as np
 import pandas as pd
 
-from compendium.connectome.model import ParcelSpace, Space, VoxelSpace
+from compendium.connectome.model import ParcelSpace, Space
 from compendium.connectome.moments import Moments
 from compendium.connectome.seeds import Seed
-from compendium.connectome.store import write_image, write_json
 from compendium.errors import InputError
-from compendium.tables import write_table
 
 # statistic → what it is, in the sidecar of every map
 STATISTICS: dict[str, str] = {
@@ -27,8 +22,6 @@ STATISTICS: dict[str, str] = {
     "d": "standardised effect: mean z over its standard deviation",
     "n": "subjects with signal at the location; degrees of freedom are n - 1",
 }
-SIMULATED = "simulated data: no evidence about any brain"
-LEAD_DBS: dict[str, str] = {"r": "AvgR", "rvariance": "VarR", "z": "AvgRFz", "t": "T"}
 
 
 @dataclass(frozen=True)
@@ -169,12 +162,6 @@ class SeedMaps:
             raise InputError(f"unknown statistic {name!r}", remedy=f"use one of {[*STATISTICS]}")
         return known[name]().astype(float)
 
-    def image(self, seed: str, statistic: str = "t") -> nib.Nifti1Image:
-        """Return one statistic of one seed as a float32 image; NaN is written as 0."""
-        return nib.Nifti1Image(
-            self._paint(self.statistic(statistic, seed)), np.asarray(self.space.affine, float)
-        )
-
     def table(self, seed: str) -> pd.DataFrame:
         """Return all statistics of one seed, one row a location.
 
@@ -195,94 +182,6 @@ class SeedMaps:
         columns["df"] = np.maximum(columns["n"] - 1, 0)
         columns["own"] = self.select([seed]).own[0]
         return pd.DataFrame(columns)
-
-    def save(self, folder: Path) -> list[Path]:
-        """Write every map with a JSON sidecar: images of voxels, tables of parcels.
-
-        Parameters
-        ----------
-        folder : Path
-            Made if missing.
-
-        Returns
-        -------
-        list of Path
-            What was written. Voxels: one image a statistic, named after BIDS; under the rule
-            "mean-r" also the four maps of Lead-DBS under its names. Parcels: one table a seed.
-        """
-        folder, written = Path(folder), []
-        stems = [self._stem(seed.name) for seed in self.seeds]
-        if len({stem.casefold() for stem in stems}) < len(stems):
-            raise InputError(
-                "two seeds would be written to one file",
-                where=str(folder),
-                remedy="name seeds so that they differ in letters and digits",
-            )
-        for seed, stem in zip(self.seeds, stems, strict=True):
-            if isinstance(self.space, VoxelSpace):
-                names = {name: f"{stem}_stat-{name}_statmap.nii.gz" for name in STATISTICS}
-                if self.rule == "mean-r":
-                    lead = f"{_label(seed.name)}_conn-{_label(self.connectome)}"
-                    written += [
-                        self._write(folder / f"{lead}_desc-{desc}_funcmap.nii.gz", name, seed.name)
-                        for name, desc in LEAD_DBS.items()
-                    ]
-                written += [
-                    self._write(folder / file, name, seed.name) for name, file in names.items()
-                ]
-            else:
-                written.append(write_table(self.table(seed.name), folder / f"{stem}_stats.csv"))
-            written.append(folder / f"{stem}.json")
-            write_json(written[-1], self.describe(seed.name))
-        return written
-
-    def describe(self, seed: str) -> dict:
-        """Return what a reader of one seed's map must know, as it stands in the sidecar."""
-        placed = self.seeds[self._number(seed)]
-        n = self._of(self._number(seed)).n
-        return {
-            "Simulated": self.simulated,
-            **({"Warning": SIMULATED} if self.simulated else {}),
-            "Connectome": self.connectome,
-            "Subjects": self.n_subjects,
-            "SubjectsAtALocation": {"fewest": int(n.min()), "most": int(n.max())},
-            "Seed": {
-                "Name": placed.name,
-                "Centre": placed.centre,
-                "RadiusMillimetres": placed.radius,
-                "Template": placed.template,
-                "Locations": placed.n_locations,
-                "Coverage": round(float(placed.coverage), 4),
-                "Notes": list(placed.notes),
-            },
-            "Space": self.space.template,
-            "RunsCombinedBy": self.rule,
-            "Statistics": STATISTICS,
-            "Preparation": self.provenance,
-        }
-
-    def _write(self, path: Path, statistic: str, seed: str) -> Path:
-        write_image(path, self._paint(self.statistic(statistic, seed)), self.space.affine)
-        return path
-
-    def _paint(self, values: np.ndarray) -> np.ndarray:
-        known = np.nan_to_num(values.astype(np.float32), posinf=0, neginf=0)
-        if isinstance(self.space, VoxelSpace):
-            data = np.zeros(self.space.shape, np.float32)
-            data[tuple(self.space.indices.T)] = known
-            return data
-        by_value = np.zeros(int(self.space.labels.max()) + 1, np.float32)
-        by_value[self.space.table["value"].to_numpy(int)] = known
-        return by_value[self.space.labels]
-
-    def _stem(self, seed: str) -> str:
-        parts = [f"conn-{_label(self.connectome)}", f"seed-{_label(seed)}"]
-        parts.append(f"space-{_label(self.space.template)}")
-        if self.halves != (0, 1):
-            parts.append(f"half-{self.halves[0] + 1}")
-        if self.simulated:
-            parts.append("desc-simulated")
-        return "_".join(parts)
 
     def _number(self, seed: str) -> int:
         if seed not in self.names:
@@ -312,8 +211,3 @@ class SeedMaps:
 def _effect(of: Moments) -> np.ndarray:
     sd = of.sd
     return np.divide(of.mean, sd, out=np.full(sd.shape, np.nan), where=sd > 0)
-
-
-def _label(name: str) -> str:
-    """Return a BIDS label: letters and digits."""
-    return re.sub(r"[^0-9A-Za-z]", "", name) or "unnamed"

@@ -1,0 +1,191 @@
+"""Maps as files: images of voxels, tables of parcels, and beside each what it rests on.
+
+Names follow BIDS (key-value pairs, statistic last); whatever rests on simulated data says so in
+its name and in its sidecar.
+"""
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+import pandas as pd
+
+from compendium.connectome.mapping import subject_maps
+from compendium.connectome.maps import STATISTICS, SeedMaps
+from compendium.connectome.model import ParcelSpace, Space, VoxelSpace
+from compendium.connectome.seeds import Seed
+from compendium.connectome.store import Store, write_image, write_json
+from compendium.errors import InputError
+from compendium.tables import write_table
+
+SIMULATED = "simulated data: no evidence about any brain"
+# statistic → how Lead-DBS names it
+LEAD_DBS: dict[str, str] = {"r": "AvgR", "rvariance": "VarR", "z": "AvgRFz", "t": "T"}
+
+
+def paint(space: Space, values: np.ndarray) -> np.ndarray:
+    """Return one value a location on the space's grid, float32; unknown values become 0.
+
+    Parameters
+    ----------
+    space : VoxelSpace or ParcelSpace
+        Where the values lie.
+    values : ndarray, shape (n_locations,)
+        One a voxel or parcel.
+
+    Returns
+    -------
+    ndarray, shape (x, y, z)
+    """
+    known = np.nan_to_num(np.asarray(values, np.float32), posinf=0, neginf=0)
+    if isinstance(space, VoxelSpace):
+        data = np.zeros(space.shape, np.float32)
+        data[tuple(space.indices.T)] = known
+        return data
+    by_value = np.zeros(int(space.labels.max()) + 1, np.float32)
+    by_value[space.table["value"].to_numpy(int)] = known
+    return by_value[space.labels]
+
+
+def map_image(maps: SeedMaps, seed: str, statistic: str = "t") -> nib.Nifti1Image:
+    """Return one statistic of one seed as an image; see `STATISTICS` for their names."""
+    data = paint(maps.space, maps.statistic(statistic, seed))
+    return nib.Nifti1Image(data, np.asarray(maps.space.affine, float))
+
+
+def save_maps(maps: SeedMaps, folder: Path) -> list[Path]:
+    """Write every map with a JSON sidecar.
+
+    Parameters
+    ----------
+    maps : SeedMaps
+        Group maps.
+    folder : Path
+        Made if missing.
+
+    Returns
+    -------
+    list of Path
+        What was written. Voxels: one image a statistic and seed; under the rule "mean-r" also
+        the four maps of Lead-DBS under its names. Parcels: one table a seed.
+
+    Raises
+    ------
+    InputError
+        If two seeds have the same letters and digits in their names.
+    """
+    folder, written = Path(folder), []
+    stems = _stems(maps.names, maps.connectome, maps.space, maps.simulated)
+    if maps.halves != (0, 1):
+        half = f"_split-{maps.halves[0] + 1}"
+        stems = {name: stem.replace("_space-", f"{half}_space-") for name, stem in stems.items()}
+    for name, stem in stems.items():
+        if isinstance(maps.space, VoxelSpace):
+            files = {f"{stem}_stat-{statistic}_statmap": statistic for statistic in STATISTICS}
+            if maps.rule == "mean-r":
+                lead = f"{_label(name)}_conn-{_label(maps.connectome)}"
+                files |= {
+                    f"{lead}_desc-{theirs}_funcmap": ours for ours, theirs in LEAD_DBS.items()
+                }
+            for file, statistic in files.items():
+                data = paint(maps.space, maps.statistic(statistic, name))
+                written.append(folder / f"{file}.nii.gz")
+                write_image(written[-1], data, maps.space.affine)
+        else:
+            written.append(write_table(maps.table(name), folder / f"{stem}_stats.csv"))
+        written.append(folder / f"{stem}.json")
+        write_json(written[-1], describe(maps, name))
+    return written
+
+
+def save_subject_maps(
+    store: Store, seeds: Sequence[Seed], folder: Path, *, rule: str = "fisher-z"
+) -> list[Path]:
+    """Write every subject's own maps of Fisher z, and nothing else.
+
+    Parameters
+    ----------
+    store : Store
+        A prepared connectome.
+    seeds : sequence of Seed
+        As placed in the store's space.
+    folder : Path
+        Made if missing.
+    rule : {"fisher-z", "mean-r"}
+        As in `compendium.connectome.mapping.map_seeds`.
+
+    Returns
+    -------
+    list of Path
+        Voxels: one image a subject and seed. Parcels: one table a subject, one column a seed.
+    """
+    stems = _stems([seed.name for seed in seeds], store.name, store.space, store.simulated)
+    written = []
+    for subject_id, z in subject_maps(store, seeds, rule=rule):
+        subject = f"sub-{_label(subject_id.removeprefix('sub-'))}"
+        if isinstance(store.space, ParcelSpace):
+            table = pd.DataFrame({"name": store.space.table["name"].to_numpy()})
+            table[[seed.name for seed in seeds]] = z.T.astype(float)
+            stem = re.sub(r"_seed-[^_]*", "", next(iter(stems.values())))
+            path = Path(folder) / f"{subject}_{stem}_stat-z_maps.csv"
+            written.append(write_table(table, path))
+            continue
+        for stem, values in zip(stems.values(), z, strict=True):
+            written.append(Path(folder) / f"{subject}_{stem}_stat-z_statmap.nii.gz")
+            write_image(written[-1], paint(store.space, values), store.space.affine)
+    return written
+
+
+def describe(maps: SeedMaps, seed: str) -> dict:
+    """Return what a reader of one seed's map must know, as it stands in the sidecar."""
+    one = maps.select([seed])
+    placed, n = one.seeds[0], one.n
+    return {
+        "Simulated": maps.simulated,
+        **({"Warning": SIMULATED} if maps.simulated else {}),
+        "Connectome": maps.connectome,
+        "Subjects": maps.n_subjects,
+        "SubjectsAtALocation": {"fewest": int(n.min()), "most": int(n.max())},
+        "Seed": {
+            "Name": placed.name,
+            "Centre": placed.centre,
+            "RadiusMillimetres": placed.radius,
+            "Template": placed.template,
+            "Locations": placed.n_locations,
+            "Coverage": round(float(placed.coverage), 4),
+            "Notes": list(placed.notes),
+        },
+        "Space": maps.space.template,
+        "RunsCombinedBy": maps.rule,
+        "Statistics": STATISTICS,
+        "Preparation": maps.provenance,
+    }
+
+
+def _stems(names: Sequence[str], connectome: str, space: Space, simulated: bool) -> dict[str, str]:
+    """Return seed → beginning of its files' names."""
+    stems = {
+        name: "_".join(
+            [
+                f"conn-{_label(connectome)}",
+                f"seed-{_label(name)}",
+                f"space-{_label(space.template)}",
+                *(["desc-simulated"] if simulated else []),
+            ]
+        )
+        for name in names
+    }
+    if len({stem.casefold() for stem in stems.values()}) < len(names):
+        raise InputError(
+            "two seeds would be written to one file",
+            where=", ".join(names),
+            remedy="name seeds so that they differ in letters and digits",
+        )
+    return stems
+
+
+def _label(name: str) -> str:
+    """Return a BIDS label: letters and digits."""
+    return re.sub(r"[^0-9A-Za-z]", "", name) or "unnamed"
