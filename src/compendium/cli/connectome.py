@@ -40,7 +40,7 @@ def prepare_command(
     \b
     Example:
       compendium connectome prepare /data/GSP1000 /fast/gsp --band 0.008 0.08
-    """
+    """  # noqa: D301 - \b is click's mark for lines that keep their breaks
     from compendium.connectome.cleaning import Cleaning
     from compendium.connectome.prepare import Options, prepare
     from compendium.connectome.sources import open_connectome
@@ -113,7 +113,7 @@ def map_command(
     \b
     Example:
       compendium connectome map /fast/gsp targets.csv --out maps --flips 1000
-    """
+    """  # noqa: D301 - \b is click's mark for lines that keep their breaks
     from compendium.connectome.flips import sign_flip_max_t
     from compendium.connectome.inference import sweep
     from compendium.connectome.mapping import map_seeds
