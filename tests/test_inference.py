@@ -225,3 +225,58 @@ def test_a_dictionary_holds_the_maps_of_all_its_seeds(store, tmp_path, monkeypat
     np.testing.assert_array_equal(again.z, found.z)
     with pytest.raises(InputError, match="maps of other seeds"):
         map_dictionary(store, seeds[1:], tmp_path / "null")
+
+
+@pytest.fixture(scope="module")
+def blob(tmp_path_factory):
+    """A connectome whose only signal is shared by two separate blocks of voxels."""
+    space = voxel_space(2520)
+    blocks = [(space.indices >= low).all(axis=1) & (space.indices < low + 4).all(axis=1)
+              for low in (1, 6)]  # fmt: skip
+
+    def add(number, runs):
+        rng = np.random.default_rng([5, number])
+        for run in runs:
+            shared = rng.standard_normal(len(run))
+            for block in blocks:
+                run[:, block] += 60 * shared[:, None]
+
+    # locations in an order of their own, as Lead-DBS has them
+    turned = np.argsort(np.ravel_multi_index(space.indices.T, space.shape, order="F"))
+    space = type(space)(space.shape, space.affine, space.indices[turned], space.template)
+    blocks = [block[turned] for block in blocks]
+    connectome = make(space, n_subjects=8, volumes=(40,), mixing=0.0, spoil=add)
+    store = prepare(connectome, tmp_path_factory.mktemp("blob"), Options(dtype="float32"))
+    return store, blocks
+
+
+def test_clusters_find_the_block_that_belongs_to_the_seed(blob):
+    from compendium.connectome.clusters import cluster_test
+
+    store, (first, second) = blob
+    own = np.flatnonzero(first)
+    seed = Seed("block", own, np.full(len(own), 1 / len(own)), 1.0)
+    found = cluster_test(store, seed, n_flips=60, tfce=True)
+    assert (found.p_size[second] < 0.05).mean() > 0.9
+    assert (found.p_tfce[second] < 0.05).all()
+    rest = ~(first | second)
+    assert (found.p_size[rest] < 0.05).mean() < 0.02
+    np.testing.assert_allclose(found.t, map_seeds(store, [seed], cache=False).t[0], rtol=1e-3)
+
+
+def test_clusters_need_voxels_that_all_subjects_have(blob, tmp_path):
+    from compendium.connectome.clusters import cluster_test
+
+    seed = Seed("one", np.array([0]), np.array([1.0]), 1.0)
+    parcels = prepare(make(parcel_space(), n_subjects=5), tmp_path / "parcels")
+    with pytest.raises(InputError, match="clusters are made of voxels"):
+        cluster_test(parcels, seed)
+
+    def spoil(number, runs):
+        if number == 2:
+            for run in runs:
+                run[:, 7:9] = 0
+
+    gaps = prepare(make(voxel_space(300), n_subjects=5, spoil=spoil), tmp_path / "gaps")
+    with pytest.raises(InputError, match="2 locations have no signal in some subject"):
+        cluster_test(gaps, seed)
