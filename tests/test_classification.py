@@ -260,3 +260,35 @@ def test_labels_survive_the_disk(codebook, tmp_path):
     )
     back = read_table(write_table(labels, tmp_path / "labels.csv"), integers=("start", "end"))
     pd.testing.assert_frame_equal(labels, back, check_dtype=False)
+
+
+def test_common_words_that_are_also_product_names_label_nothing(codebook):
+    assert coded(
+        codebook,
+        "modality",
+        public_title="Walking for people with Parkinson disease",
+        brief_summary="Music may evoke walking with precision, in synergy and with freedom.",
+        detailed_description="The genesis of gait; a spectra of sounds; two sprints a day.",
+    ) == {"not stated"}
+
+
+def test_a_long_description_cannot_outvote_the_title(codebook):
+    background = (
+        "Deep brain stimulation, motor cortex stimulation and transcutaneous electrical nerve "
+        "stimulation have been tried. The dorsolateral prefrontal cortex and the insula take part. "
+    ) * 20
+    cells = {
+        "public_title": "Spinal cord stimulation for complex regional pain syndrome",
+        "detailed_description": background,
+        "inclusion_criteria": "low back pain; fibromyalgia",
+    }
+    assert coded(codebook, "modality", **cells) == {"SCS"}
+    assert coded(codebook, "target", **cells) == {"spinal cord"}
+    assert coded(codebook, "condition", **cells) == {"CRPS"}
+
+
+def test_criteria_are_read_for_the_condition_only_if_nothing_else_states_one(codebook):
+    cells = {"public_title": "A new stimulator", "inclusion_criteria": "adults with migraine"}
+    assert coded(codebook, "condition", **cells) == {"migraine"}
+    cells["exclusion_criteria"] = "cluster headache"
+    assert coded(codebook, "condition", **cells) == {"migraine"}

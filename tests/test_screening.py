@@ -1,10 +1,13 @@
 """Screening by rule: decisions with coded reasons, unsure kept."""
 
+import json
+
 import pandas as pd
 import pytest
 
 from compendium.protocol import read_protocol
 from compendium.screening import DECISION_COLUMNS, final_decisions, screen_records
+from compendium.search.ctgov_record import study_row
 
 
 @pytest.fixture(scope="module")
@@ -85,3 +88,25 @@ def test_an_empty_record_is_decided_too(eligibility):
     decision, reason = last(eligibility)
     assert decision in ("unsure", "include", "exclude")
     assert reason in eligibility.reasons
+
+
+def test_currents_given_beside_another_treatment_do_not_bring_a_record_in(eligibility):
+    assert last(
+        eligibility,
+        public_title="Decompression with and without stretching in lumbar disc protrusion",
+        conditions=("Disc Herniation",),
+        intervention_names=("decompression", "stretching"),
+        intervention_descriptions=("electrical nerve stimulation (TENS), then decompression",),
+        primary_outcomes=("Pain",),
+    ) == ("exclude", "physical-currents-only")
+
+
+def test_a_registry_s_other_trials_are_not_taken_in(eligibility, shared):
+    """Studies on other topics, most of them drugs or exercise, none of them neuromodulation."""
+    rows = []
+    for path in sorted((shared / "registry" / "native").glob("ctgov-v2-*.json")):
+        rows += [study_row(study, {}) for study in json.loads(path.read_text())]
+    records = pd.DataFrame(rows).drop_duplicates("record_id")
+    final = final_decisions(screen_records(records, eligibility))
+    assert len(final) > 200
+    assert (final["decision"] == "include").mean() < 0.01
