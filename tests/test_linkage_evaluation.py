@@ -11,15 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from compendium.linkage import link_records
-from compendium.linkage.evaluation import (
-    LabelledSet,
-    Run,
-    calibration,
-    evaluate,
-    hide_numbers,
-    labelled_set,
-    title_rule,
-)
+from compendium.linkage.evaluation import Run, calibration, evaluate, title_rule
+from compendium.linkage.labelled import LabelledSet, hide_numbers, labelled_set
 from compendium.linkage.simulation import STYLES, register_again, retitle
 from compendium.linkage.uncertainty import capture_recapture, count_trials, links_by_method
 from compendium.normalise.countries import read_country_aliases

@@ -12,13 +12,16 @@ def texts(records: pd.DataFrame, name: str) -> list[str]:
 
 
 def lists(records: pd.DataFrame, name: str) -> list[tuple[str, ...]]:
-    """Return a list column as tuples; () where nothing is stated or there is no such column."""
+    """Return a list column as tuples; () where nothing is stated, plain text as its one item."""
     if name not in records.columns:
         return [()] * len(records)
-    return [
-        tuple(str(item) for item in cell) if isinstance(cell, list | tuple | np.ndarray) else ()
-        for cell in records[name]
-    ]
+    return [_items(cell) for cell in records[name]]
+
+
+def _items(cell: object) -> tuple[str, ...]:
+    if isinstance(cell, str):
+        return (cell,)
+    return tuple(str(item) for item in cell) if isinstance(cell, list | tuple | np.ndarray) else ()
 
 
 def numbers(records: pd.DataFrame, name: str) -> np.ndarray:

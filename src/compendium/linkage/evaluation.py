@@ -1,8 +1,7 @@
 """How well the linker does where the truth is known."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from itertools import combinations, pairwise
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -10,153 +9,16 @@ import pandas as pd
 from scipy.stats import chi2
 from statsmodels.stats.proportion import proportion_confint
 
-from compendium.linkage.columns import lists, texts
 from compendium.linkage.comparison import prepare, title_similarity
-from compendium.linkage.identifiers import Identity, identify, stated_links
-from compendium.linkage.simulation import register_again
-from compendium.registry_ids import find_ids
+from compendium.linkage.identifiers import identify
+from compendium.linkage.labelled import LabelledSet
+from compendium.linkage.uncertainty import links_by_method
 
-# where numbers of registrations are looked for and taken out
-TEXT_COLUMNS = ("public_title", "scientific_title", "acronym")
-# ids of records that are moved to another registry for the test
-MOVED = "DRKS0009{:04d}"
 PUT_FORWARD = ("merge", "review")
+# the one measure that is no share
+LOAD = "candidate pairs per 1,000 records"
 # bins of probability for the calibration table
 BINS = (0.0, 0.1, 0.5, 0.9, 0.99, 1.0)
-
-
-@dataclass(frozen=True)
-class LabelledSet:
-    """Records, and pairs of them that are known to be one trial or known not to be.
-
-    Attributes
-    ----------
-    records : DataFrame
-        With every stated registration number taken out.
-    pairs : DataFrame
-        record_a < record_b, ``same`` (bool), ``origin`` ("stated": linked by a number that a real
-        registry states; "simulated": a simulated second registration of a real record; "sister":
-        two real, separately registered trials with like titles, one of them moved to another
-        registry for the test) and ``style`` (what the simulation did to the title).
-    """
-
-    records: pd.DataFrame
-    pairs: pd.DataFrame
-
-
-def hide_numbers(records: pd.DataFrame) -> pd.DataFrame:
-    """Return the records without any registration number but their own ids."""
-    out = records.copy()
-    for name in TEXT_COLUMNS:
-        if name in out.columns:
-            out[name] = pd.array([_without(text) or None for text in texts(out, name)], "string")
-    out["secondary_ids"] = pd.Series(
-        [
-            tuple(item for item in items if not find_ids(item))
-            for items in lists(out, "secondary_ids")
-        ],
-        index=out.index,
-        dtype=object,
-    )
-    return out
-
-
-def _without(text: str) -> str:
-    for found in reversed(find_ids(text)):
-        text = text[: found.start] + text[found.end :]
-    return text
-
-
-def labelled_set(
-    records: pd.DataFrame,
-    *,
-    stated: bool = True,
-    simulated: int = 30,
-    sisters: int = 0,
-    seed: int = 1951,
-) -> LabelledSet:
-    """Make a labelled set from real records.
-
-    Parameters
-    ----------
-    records : DataFrame
-        A records table.
-    stated : bool
-        Whether pairs that a real registry links are in the set; if not, one of each is left out.
-    simulated : int
-        How many records get a simulated second registration.
-    sisters : int
-        How many pairs of real sister trials at most: of one registry, with the likest titles.
-    seed : int
-        Same seed, same set.
-    """
-    records = records.sort_values("record_id", ignore_index=True)
-    identity = identify(records)
-    across = _across(records, identity)
-    if not stated:
-        records = records.drop(index=across.right.unique()).reset_index(drop=True)
-        identity, across = identify(records), across.iloc[:0]
-    ids = records.record_id.astype(str)
-    rows = [
-        {"record_a": ids[left], "record_b": ids[right], "same": True, "origin": "stated"}
-        for left, right in zip(across.left, across.right, strict=True)
-    ]
-    taken = {int(k) for pair in zip(across.left, across.right, strict=True) for k in pair}
-    alike = _sister_pairs(records, taken, sisters) if sisters else []
-    moved = {right: MOVED.format(k) for k, (_, right) in enumerate(alike)}
-    hidden = hide_numbers(records)
-    hidden["record_id"] = pd.array([moved.get(k, record) for k, record in enumerate(ids)], "string")
-    if "registry" in hidden:
-        hidden.loc[list(moved), "registry"] = "DRKS"
-    rows += [
-        {
-            "record_a": min(ids[left], moved[right]),
-            "record_b": max(ids[left], moved[right]),
-            "same": False,
-            "origin": "sister",
-        }
-        for left, right in alike
-    ]
-    rng = np.random.default_rng(seed)
-    free = [k for k in range(len(records)) if k not in taken and k not in moved]
-    chosen = sorted(rng.choice(free, size=min(simulated, len(free)), replace=False).tolist())
-    second, truth = register_again(hidden, chosen, seed=seed, stated=False)
-    rows += truth.assign(same=True, origin="simulated").to_dict("records")
-    pairs = pd.DataFrame(rows, columns=["record_a", "record_b", "same", "origin", "style"])
-    return LabelledSet(
-        pd.concat([hidden, second], ignore_index=True),
-        pairs.sort_values(["record_a", "record_b"], ignore_index=True),
-    )
-
-
-def _across(records: pd.DataFrame, identity: Identity) -> pd.DataFrame:
-    """Return the pairs of different registries of which one states the other's number."""
-    stated = stated_links(records, identity)
-    direct = stated[stated.kind.isin(["registry id", "CTIS transition"])]
-    return direct[identity.issuers[direct.left] != identity.issuers[direct.right]]
-
-
-def _sister_pairs(
-    records: pd.DataFrame, taken: set[int], most: int, *, least: float = 75.0
-) -> list[tuple[int, int]]:
-    """Find the pairs of one registry with the likest titles, each record in one pair at most."""
-    prepared, identity = prepare(records), identify(records)
-    left, right = np.array(
-        [
-            pair
-            for issuer in np.unique(identity.issuers)
-            for pair in combinations(np.flatnonzero(identity.issuers == issuer).tolist(), 2)
-        ]
-    ).T
-    likeness = title_similarity(prepared, left, right)
-    order = np.lexsort((right, left, -likeness))
-    used, found = set(taken), []
-    for k in order[likeness[order] >= least]:
-        pair = (int(left[k]), int(right[k]))
-        if len(found) < most and not used.intersection(pair):
-            found.append(pair)
-            used.update(pair)
-    return found
 
 
 def wilson(k: int, n: int) -> tuple[float, float]:
@@ -182,9 +44,9 @@ def evaluate(runs: Sequence[Run]) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        One row a measure that has anything to count: ``measure``, ``k``, ``n``, ``estimate``,
-        ``low``, ``high`` (95 % Wilson intervals). The last row, candidate pairs per 1,000 records,
-        is no share: its interval is that of a Poisson count.
+        One row a measure: ``measure``, ``k``, ``n``, ``estimate`` (missing where there is nothing
+        to count), ``low``, ``high`` (95 % Wilson intervals). The last row, candidate pairs per
+        1,000 records, is no share: its interval is that of a Poisson count.
     """
     labels = pd.concat([_outcome(run) for run in runs], ignore_index=True)
     same, sisters = labels[labels.same], labels[~labels.same]
@@ -207,13 +69,16 @@ def evaluate(runs: Sequence[Run]) -> pd.DataFrame:
         ("sister trials not put forward either", (~sisters.put_forward).sum(), len(sisters)),
     ]
     table = pd.DataFrame(
-        [(words, int(k), int(n), k / n, *wilson(int(k), int(n))) for words, k, n in rows if n],
+        [
+            (words, int(k), int(n), k / n if n else np.nan, *wilson(int(k), int(n)))
+            for words, k, n in rows
+        ],
         columns=["measure", "k", "n", "estimate", "low", "high"],
     )
     low = chi2.ppf(0.025, 2 * candidates) / 2 if candidates else 0.0
     high = chi2.ppf(0.975, 2 * candidates + 2) / 2
     per = [1_000 * value / records for value in (candidates, low, high)]
-    table.loc[len(table)] = ["candidate pairs per 1,000 records", candidates, records, *per]
+    table.loc[len(table)] = [LOAD, candidates, records, *per]
     return table
 
 
@@ -298,3 +163,61 @@ def title_rule(records: pd.DataFrame, thresholds: Sequence[float]) -> pd.DataFra
     return table.sort_values(
         ["similarity", "record_a", "record_b"], ascending=[False, True, True], ignore_index=True
     )
+
+
+def rule_table(
+    thresholds: Sequence[float],
+    naive: Sequence[Run],
+    naive_sisters: Run,
+    runs: Sequence[Run],
+    sister_run: Run,
+) -> pd.DataFrame:
+    """Set the naive title rule, at several thresholds, beside the linker.
+
+    Parameters
+    ----------
+    thresholds : sequence of float
+        Of title similarity.
+    naive, naive_sisters
+        Labelled sets, and the sister set, with the pairs of `title_rule`.
+    runs, sister_run
+        The same with the linker's links.
+
+    Returns
+    -------
+    DataFrame
+        One row a rule: ``rule``, ``naive`` (bool), ``recall`` (put forward), ``k`` of ``n`` sister
+        pairs merged without a person, ``wrong`` (their share), ``low``, ``high``.
+    """
+    rows = []
+    for threshold in thresholds:
+        cut = [Run(labelled, pairs[pairs.similarity >= threshold]) for labelled, pairs in naive]
+        pairs = naive_sisters.links
+        sisters = Run(naive_sisters.labelled, pairs[pairs.similarity >= threshold])
+        rows.append((f"{threshold:g}", True, *_recall_and_wrong(cut, sisters)))
+    rows.append(("linker", False, *_recall_and_wrong(runs, sister_run)))
+    names = ["rule", "naive", "recall", "k", "n", "wrong", "low", "high"]
+    return pd.DataFrame(rows, columns=names)
+
+
+def _recall_and_wrong(
+    runs: Sequence[Run], sister_run: Run
+) -> tuple[float, int, int, float, float, float]:
+    labels = pd.concat([_outcome(run) for run in runs], ignore_index=True)
+    sisters = _outcome(sister_run)
+    sisters = sisters[~sisters.same]
+    k, n = int(sisters.merged.sum()), len(sisters)
+    return (float(labels[labels.same].put_forward.mean()), k, n, k / max(n, 1), *wilson(k, n))
+
+
+def links_known_by_method(run: Run) -> tuple[int, int, int]:
+    """Count the true links by the method that found them, as if a person had reviewed all.
+
+    Returns
+    -------
+    tuple of int
+        Found by stated numbers, by titles and facts, by both.
+    """
+    same = run.labelled.pairs[run.labelled.pairs.same]
+    right = same.merge(run.links, on=["record_a", "record_b"]).assign(decision="merge")
+    return links_by_method(right)

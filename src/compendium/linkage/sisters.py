@@ -31,6 +31,18 @@ GROUPS = tuple(
 # what is said of a trial that follows on another, or leaves a country out
 FOLLOW_ONS = frozenset(["extension", "continuation", "rollover", "substudy", "followup", "ex"])
 _FOLLOW_UP = re.compile(r"(long[\s-]*term )?follow[\s-]*up|roll[\s-]*over|sub[\s-]*study")
+# how a trial was designed and described; registries add and drop these words freely
+_DESIGN = """
+randomized randomised randomization controlled control trial study double single triple blind
+blinded masked open label sham placebo parallel crossover cross over pilot feasibility prospective
+retrospective observational multicenter centre center site clinical interventional patient subject
+participant people person efficacy effect effectiveness safety tolerability evaluate evaluating
+evaluation assess assessing assessment investigate investigating investigation compare comparing
+compared comparison comparative treatment treating treated therapy phase new novel design group arm
+type disease disorder common analysis research test testing versus improve improving impact role
+presenting confirmed cause caused induced due
+"""
+DESIGN_WORDS = frozenset(_DESIGN.split())
 # two titles that share less than this of their words are different sentences, not sisters
 SAME_SENTENCE = 0.6
 # words are uncommon or rare from so many bits on: in one record of 8, in one of 64
@@ -113,7 +125,7 @@ def subjects_apart(
     """
     sides = []
     for mine, theirs in ((one, other), (other, one)):
-        known = theirs[0] | theirs[1]
+        known = theirs[0] | theirs[1] | DESIGN_WORDS
         alone = [w for w in mine[0] - known if bits[w] >= UNCOMMON and not _known(w, known)]
         sides.append(sorted(alone, key=lambda w: (-bits[w], w)))
     if sides[0] and sides[1] and max(bits[side[0]] for side in sides) >= RARE:

@@ -80,6 +80,12 @@ def count_trials(
     return TrialCount(n_records, decided, float(counts.mean()), float(low), float(high), counts)
 
 
+def draw_table(count: TrialCount) -> pd.DataFrame:
+    """Return how many draws gave each number of trials: ``trials``, ``draws``."""
+    trials, draws = np.unique(count.draws, return_counts=True)
+    return pd.DataFrame({"trials": trials, "draws": draws})
+
+
 @dataclass(frozen=True)
 class Capture:
     """A capture-recapture estimate of the links that two methods both miss.
