@@ -93,3 +93,8 @@ def test_a_table_tells_heads_from_cells_and_missing_from_none():
 
 def test_a_quoted_number_reaches_prose_without_quotation_marks():
     assert repr(display._Phrase("49.3 %")) == "49.3 %"
+
+
+def test_an_empty_table_says_so():
+    page = soup(display.table_markup(pd.DataFrame({"record": [], "reason": []}), caption="Harmed"))
+    assert [cell.get_text() for cell in page.tbody.find_all("td")] == ["none"]

@@ -131,10 +131,12 @@ def table_markup(
             else:
                 cells.append(f"<td{_right(name in numeric)}>{text}</td>")
         body.append(f"<tr>{''.join(cells)}</tr>")
+    if not body:
+        body.append(f'<tr><td colspan="{len(shown)}">none</td></tr>')
     label = html.escape(caption)
     return (
         f'<div class="table-frame" role="region" tabindex="0" aria-label="{label}">'
-        f'<table class="data-table"><caption>{label}</caption>'
+        f'<table class="data-table"><caption><span>{label}</span></caption>'
         f"<thead><tr>{head}</tr></thead><tbody>{''.join(body)}</tbody></table></div>"
     )
 

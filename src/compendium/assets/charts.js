@@ -21,6 +21,18 @@
 
   const mode = () => (root.dataset.theme === "dark" ? "dark" : "light");
 
+  // on a phone the words of an axis must leave room for the chart
+  function themed(canvas) {
+    const theme = structuredClone(window.chartThemes[mode()]);
+    if (canvas.clientWidth < 520) {
+      theme.axis.labelFontSize = theme.axis.titleFontSize = 11;
+      theme.axis.labelLimit = Math.round(canvas.clientWidth * 0.36);
+      theme.legend.labelLimit = canvas.clientWidth - 60;
+      theme.legend.columns = 1;
+    }
+    return theme;
+  }
+
   async function draw(figure) {
     const wanted = mode();
     if (figure.dataset.drawn === wanted) return;
@@ -32,7 +44,7 @@
     canvas.append(fresh);
     await window.vegaEmbed(fresh, spec, {
       mode: "vega-lite", renderer: "svg", actions: false, ast: false,
-      config: window.chartThemes[wanted], tooltip: { theme: wanted },
+      config: themed(canvas), tooltip: { theme: wanted },
     });
     for (const old of [...canvas.children]) if (old !== fresh) old.remove();
     figure.dataset.drawn = wanted;

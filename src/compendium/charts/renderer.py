@@ -71,6 +71,9 @@ def chart_markup(
         )
     # the page brings the configuration, in the colours of its mode
     spec.pop("config", None)
+    if spec.get("width") == "container":
+        # its width is the page's, axes included; its height is what its rows need
+        spec.setdefault("autosize", {"type": "fit-x", "contains": "padding"})
     parts = [
         f'<figure class="chart" id="{anchor}">',
         f'<div class="chart-canvas" role="img" aria-label="{html.escape(description)}">',

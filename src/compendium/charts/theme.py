@@ -35,6 +35,7 @@ def house_config(*, dark: bool = False) -> dict[str, Any]:
             "titleFontSize": 12,
             "titleFontWeight": "normal",
             "labelOverlap": True,
+            "labelLimit": 260,
             "titlePadding": 8,
         },
         "axisY": {"domain": False, "ticks": False, "labelPadding": 6},
