@@ -28,7 +28,7 @@ RECORD = {
 def test_the_colophon_names_data_chapters_versions_and_commit_but_no_clock(tmp_path):
     executed = tmp_path / "executed"
     executed.mkdir()
-    (executed / "01_a.json").write_text(json.dumps(RECORD))
+    (executed / "01_a.json").write_text(json.dumps(RECORD, sort_keys=True))
     page = tmp_path / "colophon.md"
     page.write_text(f"# Colophon\n\n{colophon.PLACE}\n\nThe end.\n")
     colophon.write_colophon(page, executed, tmp_path)

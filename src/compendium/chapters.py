@@ -19,6 +19,7 @@ from typing import Any
 import jupytext
 import nbformat
 
+from compendium.colophon import SNAPSHOT_FACTS
 from compendium.errors import InputError
 from compendium.execution import ENGINE, KernelLostError, register_engine
 from compendium.files import replacing, sha256_of
@@ -227,8 +228,7 @@ def tidy(notebook: nbformat.NotebookNode) -> None:
 
 def _facts(manifest: Path) -> dict[str, str]:
     content = json.loads(manifest.read_text(encoding="utf-8"))
-    names = ("id", "kind", "registry", "processed_date", "retrieved")
-    return {name: str(content.get(name) or "") for name in names}
+    return {name: str(content.get(name) or "") for name in SNAPSHOT_FACTS}
 
 
 def _first_line(text: str) -> list[str]:

@@ -10,6 +10,7 @@ from compendium.errors import InputError
 from compendium.files import replacing
 
 PLACE = "<!-- provenance -->"
+SNAPSHOT_FACTS = ("id", "kind", "registry", "processed_date", "retrieved")
 
 
 def write_colophon(page: Path, executed: Path, root: Path) -> None:
@@ -47,7 +48,11 @@ def provenance(records: Sequence[dict], commit: str) -> str:
     commit : str
         Where the sources come from.
     """
-    snapshots = {tuple(s.values()) for record in records for s in record["snapshots"]}
+    snapshots = {
+        tuple(one[name] for name in SNAPSHOT_FACTS)
+        for record in records
+        for one in record["snapshots"]
+    }
     chapters = [
         (
             record["chapter"],

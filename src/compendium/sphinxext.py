@@ -6,7 +6,20 @@ from pathlib import Path
 from typing import Any
 
 from docutils import nodes
+from pybtex.plugin import register_plugin
+from pybtex.style.formatting.plain import Style as PlainStyle
+from pybtex.style.template import Node, field, sentence
 from sphinx.application import Sphinx
+
+
+class TitlesAsWritten(PlainStyle):
+    """References sorted by author, with the capitals that a title has in the bibliography."""
+
+    def format_title(self, e: Any, which_field: str, as_sentence: bool = True) -> Node:  # noqa: ANN401
+        """Return a title unchanged."""
+        title = field(which_field)
+        return sentence[title] if as_sentence else title
+
 
 ASSETS = Path(__file__).parent / "assets"
 # served from other hosts, or loaded on every page for a feature that this book does not use
@@ -96,6 +109,7 @@ def mended_markup(text: str) -> str:
 
 def setup(app: Sphinx) -> dict[str, Any]:
     """Register the hooks."""
+    register_plugin("pybtex.style.formatting", "titles-as-written", TitlesAsWritten)
     app.connect("builder-inited", add_assets, priority=100)
     app.connect("html-page-context", keep_to_this_host, priority=990)
     app.connect("html-page-context", point_to_the_text, priority=100)
