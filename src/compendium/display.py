@@ -11,6 +11,8 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
+LONG_TEXT = 60  # characters: more than that in a narrow column makes a tall row
+
 
 class Markup:
     """Markup that a notebook displays, with a plain text beside it.
@@ -114,10 +116,8 @@ def table_markup(
     """
     links = dict(links or {})
     shown = [name for name in table.columns if name not in links.values()]
-    numeric = {name for name in shown if pd.api.types.is_numeric_dtype(table[name])}
-    head = "".join(
-        f'<th scope="col"{_right(name in numeric)}>{html.escape(str(name))}</th>' for name in shown
-    )
+    kinds = {name: _kind(table[name], name in markup_columns) for name in shown}
+    head = "".join(f'<th scope="col"{kinds[name]}>{html.escape(str(name))}</th>' for name in shown)
     body = []
     for row in table.to_dict("records"):
         cells = []
@@ -129,7 +129,7 @@ def table_markup(
             if position == 0 and row_header:
                 cells.append(f'<th scope="row">{text}</th>')
             else:
-                cells.append(f"<td{_right(name in numeric)}>{text}</td>")
+                cells.append(f"<td{kinds[name]}>{text}</td>")
         body.append(f"<tr>{''.join(cells)}</tr>")
     if not body:
         body.append(f'<tr><td colspan="{len(shown)}">none</td></tr>')
@@ -160,8 +160,12 @@ def show_table(
     put(Markup(markup, plain=f"{caption} ({len(table)} rows)"))
 
 
-def _right(numeric: bool) -> str:
-    return ' class="number"' if numeric else ""
+def _kind(column: pd.Series, markup: bool) -> str:
+    """Return the class of a column's cells: numbers stand right, long texts get room."""
+    if pd.api.types.is_numeric_dtype(column):
+        return ' class="number"'
+    long = not markup and any(len(cell_text(value)) > LONG_TEXT for value in column)
+    return ' class="long"' if long else ""
 
 
 def cards(items: Sequence[tuple[str, str, str]]) -> None:
