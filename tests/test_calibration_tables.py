@@ -12,6 +12,7 @@ from compendium.calibration_tables import (
     error_adjusted,
     exercise_records,
     label_sheet,
+    summary_sheet,
     summary_table,
     three_ways,
     worked_examples,
@@ -52,6 +53,9 @@ def test_the_summary_says_whether_an_aim_is_met(card):
     assert table["met"].tolist()[0] == "no"
     assert pd.isna(table["met"].tolist()[1])
     assert summary_table([card], {"modality": 0.5})["met"].tolist() == ["yes"]
+    sheet = summary_sheet(table)
+    assert sheet["aim"].tolist() == ["0.99", "–"]
+    assert sheet["all labels equal"].tolist()[0] == f"{card.exact} of {card.n}"
 
 
 def test_a_missed_aim_names_what_loses_most(card):

@@ -72,6 +72,24 @@ def summary_table(cards: Sequence[Card], aims: Mapping[str, float]) -> pd.DataFr
     return pd.DataFrame(rows)
 
 
+def summary_sheet(summary: pd.DataFrame) -> pd.DataFrame:
+    """Return `summary_table` as a sheet for readers, with limits beside the estimate."""
+    rows = [
+        {
+            "variable": row.variable,
+            "half": row.half,
+            "kappa": f"{row.kappa:.2f} ({row.low:.2f}–{row.high:.2f})",
+            "aim": "–" if pd.isna(row.aim) else f"{row.aim:.2f}",
+            "met": row.met,
+            "AC1": _two(row.ac1),
+            "agreement": f"{100 * row.agreement:.1f} %",
+            "all labels equal": f"{row.exact} of {row.records}",
+        }
+        for row in summary.itertuples()
+    ]
+    return pd.DataFrame(rows)
+
+
 def kappa_words(card: Card) -> str:
     """Say a card's kappa with its interval and size.
 
