@@ -116,9 +116,10 @@ class TestTables:
 
     def test_links_carry_the_addresses_of_their_records(self, records, linkage):
         table = link_table(linkage.links, records)
-        first = table[table.record_a == "ISRCTN10663814"].iloc[0]
-        assert first.url_a.endswith("ISRCTN10663814")
-        assert pd.isna(first.url_b)
+        first = table[table["record"] == "ISRCTN10663814"].iloc[0]
+        assert first["url"].endswith("ISRCTN10663814")
+        assert pd.isna(first["and url"])
+        assert first["decided"].startswith("merge by rule (")
 
     def test_pairs_that_nobody_labelled_count_as_two_trials(self, run):
         table = truth_pairs(run.links, run.labelled.pairs)

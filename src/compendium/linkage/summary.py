@@ -40,31 +40,43 @@ def registry_table(
 
 
 def link_table(links: pd.DataFrame, records: pd.DataFrame) -> pd.DataFrame:
-    """Return the links as a reader wants them: likeliest first, with the records' addresses.
+    """Return the links as a reader wants them: likeliest first, with titles and addresses.
 
     Returns
     -------
     DataFrame
-        ``record_a``, ``url_a``, ``record_b``, ``url_b``, ``decision``, ``probability``, ``kind``,
-        ``evidence``, ``speaks against``.
+        ``record``, ``url``, ``and record``, ``and url``, ``decided``, ``titles`` (cut short),
+        ``agrees``, ``speaks against``.
     """
-    url = records.set_index("record_id")["url"]
+    known = records.set_index("record_id").reindex(columns=["url", "public_title"])
     table = links.sort_values(
         ["probability", "record_a", "record_b"], ascending=[False, True, True], ignore_index=True
     )
+    one, other = known.reindex(table["record_a"]), known.reindex(table["record_b"])
     return pd.DataFrame(
         {
-            "record_a": table["record_a"],
-            "url_a": url.reindex(table["record_a"]).to_numpy(),
-            "record_b": table["record_b"],
-            "url_b": url.reindex(table["record_b"]).to_numpy(),
-            "decision": table["decision"],
-            "probability": table["probability"],
-            "kind": table["kind"],
-            "evidence": table["evidence"],
+            "record": table["record_a"],
+            "url": one["url"].to_numpy(),
+            "and record": table["record_b"],
+            "and url": other["url"].to_numpy(),
+            "decided": [
+                f"{row.decision} by {row.decided_by} ({row.probability:.2f})"
+                for row in table.itertuples()
+            ],
+            "titles": [
+                f"{_cut(a)} / {_cut(b)}"
+                for a, b in zip(one["public_title"], other["public_title"], strict=True)
+            ],
+            "agrees": table["kind"],
             "speaks against": table["reason"],
         }
     )
+
+
+def _cut(title: object, longest: int = 70) -> str:
+    if not isinstance(title, str):
+        return "–"
+    return title if len(title) <= longest else f"{title[:longest].rstrip()}…"
 
 
 def truth_pairs(links: pd.DataFrame, pairs: pd.DataFrame) -> pd.DataFrame:
