@@ -10,6 +10,7 @@ from compendium.linkage.columns import lists, texts
 from compendium.linkage.comparison import prepare, title_similarity
 from compendium.linkage.identifiers import Identity, identify, stated_links
 from compendium.linkage.simulation import register_again
+from compendium.linkage.words import fold
 from compendium.registry_ids import find_ids
 
 # where numbers of registrations are looked for and taken out
@@ -68,6 +69,7 @@ def labelled_set(
     simulated: int = 30,
     sisters: int = 0,
     hide: bool = True,
+    titles_apart: bool = False,
     seed: int = 1951,
 ) -> LabelledSet:
     """Make a labelled set from real records.
@@ -85,6 +87,10 @@ def labelled_set(
     hide : bool
         Whether registration numbers are taken out. If not, the simulated registrations state each
         other's numbers as often as real ones do.
+    titles_apart : bool
+        A harder test with real titles: only records with two different titles are registered again;
+        the first registration keeps the public title only, the second has the scientific one, word
+        for word.
     seed : int
         Same seed, same set.
     """
@@ -119,8 +125,14 @@ def labelled_set(
     ]
     rng = np.random.default_rng(seed)
     free = [k for k in range(len(records)) if k not in taken and k not in moved]
+    if titles_apart:
+        free = [k for k in free if _two_titles(records.iloc[k])]
     chosen = sorted(rng.choice(free, size=min(simulated, len(free)), replace=False).tolist())
     second, truth = register_again(hidden, chosen, seed=seed, stated=not hide)
+    if titles_apart:
+        second["public_title"] = texts(hidden.iloc[chosen], "scientific_title")
+        second["scientific_title"] = None
+        hidden.loc[chosen, "scientific_title"] = None
     rows += truth.assign(same=True, origin="simulated").to_dict("records")
     columns = ["record_a", "record_b", "same", "origin", "style", "moved", "moved_from"]
     pairs = pd.DataFrame(rows, columns=columns)
@@ -128,6 +140,11 @@ def labelled_set(
         pd.concat([hidden, second], ignore_index=True),
         pairs.sort_values(["record_a", "record_b"], ignore_index=True),
     )
+
+
+def _two_titles(record: pd.Series) -> bool:
+    one, other = record.get("public_title"), record.get("scientific_title")
+    return pd.notna(one) and pd.notna(other) and fold(one) != fold(other)
 
 
 def _across(records: pd.DataFrame, identity: Identity) -> pd.DataFrame:
