@@ -47,7 +47,7 @@ def link(
 
     A SNAPSHOT is a folder (or file) that `compendium records` reads. OUT gets one row per pair of
     records that was linked, waits for a person, or was kept apart for a reason: record_a, record_b,
-    kind, evidence, probability, decision (merge, review, keep-apart), decided_by, reason.
+    kind, evidence, decision (merge, review, keep-apart), decided_by, probability, reason.
 
     A pair is merged by rule only if one record states the other's number, or if titles and facts
     (sponsor, enrolment, country, ...) agree independently. To decide the others, open the REVIEW

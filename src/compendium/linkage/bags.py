@@ -7,7 +7,7 @@ import numpy as np
 from scipy import sparse
 
 # frequencies in a handful of records say little about how rare a word is in a registry
-SMALLEST_REGISTER = 1_000
+SMALLEST_REGISTER = 300
 # a word seen in one record in a thousand says as much as one that is rarer still
 MOST_BITS = 10.0
 # what every record has tells next to nothing, but it is there

@@ -17,7 +17,7 @@ from compendium.linkage.weighing import APART_BITS, MARK_BITS, candidate_pairs, 
 MERGE_STATED, MERGE_ALIKE = 0.8, 0.95
 # what is likelier than this waits for a person; what looked likelier than that before sister marks
 # and rivals were weighed is listed as kept apart, with the reason
-REVIEW, SEEN = 0.04, 0.5
+REVIEW, SEEN = 0.05, 0.5
 # from where on titles, and facts, are each a kind of evidence that stands by itself
 TITLE_AGREES, FACTS_AGREE = 0.8, 5.0
 # enrolment is not among them: registries that count one country differ from those that count all
@@ -31,9 +31,9 @@ COLUMNS = (
     "record_b",
     "kind",
     "evidence",
-    "probability",
     "decision",
     "decided_by",
+    "probability",
     "reason",
     "found_by",
     "title_overlap",
@@ -49,8 +49,8 @@ class Linkage:
     ----------
     links : DataFrame
         One row per pair of records that was linked, put forward, or kept apart for a reason:
-        record_a < record_b, kind, evidence, probability, decision ("merge", "review",
-        "keep-apart"), decided_by ("rule" or a person), reason, found_by ("ids", "titles", "both"),
+        record_a < record_b, kind, evidence, decision ("merge", "review", "keep-apart"),
+        decided_by ("rule" or a person), probability, reason, found_by ("ids", "titles", "both"),
         title_overlap (0 … 1), bits (log2 of the odds before rivals are weighed).
     trials : DataFrame
         One row per trial: trial_id, record_ids, registries, lead_record_id.
