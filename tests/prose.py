@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 NUMBER = r"\d{1,3}(?:,\d{3})+|\d+(?:\.\d+)?"
 COUNTED = (
-    r"trials|records|registrations|studies|targets|regions|parcels|subjects|participants|links|"
+    r"trials|records|registrations|studies|targets|regions|parcels|subjects|links|"
     r"pairs|seeds|items|terms|labels"
 )
 STATISTIC = r"kappa|dice|rho|correlation|precision|recall|\bp|\bz|\bt|\br"
