@@ -98,3 +98,12 @@ def test_a_quoted_number_reaches_prose_without_quotation_marks():
 def test_an_empty_table_says_so():
     page = soup(display.table_markup(pd.DataFrame({"record": [], "reason": []}), caption="Harmed"))
     assert [cell.get_text() for cell in page.tbody.find_all("td")] == ["none"]
+
+
+def test_numbers_of_a_column_share_their_decimals_and_nothing_is_minus_zero():
+    table = pd.DataFrame({"class": list("abcd"), "share": [45.9, 34.0, -0.0, None]})
+    page = soup(display.table_markup(table, caption="Shares"))
+    assert [c.get_text() for c in page.find_all("td")] == ["45.9", "34.0", "0.0", "–"]
+    small = pd.DataFrame({"class": list("abc"), "p": [0.5, 0.0002, -0.25]})
+    page = soup(display.table_markup(small, caption="Tests"))
+    assert [c.get_text() for c in page.find_all("td")] == ["0.500", "0.0002", "−0.250"]

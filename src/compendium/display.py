@@ -86,8 +86,45 @@ def cell_text(value: object) -> str:
     if value is pd.NaT:
         return "–"
     if isinstance(value, float):
-        return f"{value:,.3g}" if abs(value) < 1000 else f"{value:,.0f}"
+        return number_text(value)
     return str(value)
+
+
+def number_text(value: float, decimals: int | None = None) -> str:
+    """Return a number as a table shows it.
+
+    Parameters
+    ----------
+    value : float
+        Finite.
+    decimals : int, optional
+        Digits after the point; three significant digits where not given. A number too small for
+        them keeps its own.
+
+    Examples
+    --------
+    >>> number_text(-0.0), number_text(-12.34), number_text(34.0, 1), number_text(0.0004, 2)
+    ('0', '−12.3', '34.0', '0.0004')
+    """
+    text = f"{value:,.0f}" if abs(value) >= 1000 else f"{value:,.3g}"
+    if decimals is not None:
+        text = f"{value:,.{decimals}f}"
+        if value and not float(text.replace(",", "")):
+            text = f"{value:.1g}"
+    if not value:
+        text = text.replace("-", "")
+    return re.sub("^-", "−", text)
+
+
+def _column_texts(column: pd.Series) -> list[str]:
+    """Return the cells of a column; decimal numbers share one number of digits after the point."""
+    if not pd.api.types.is_float_dtype(column):
+        return [cell_text(value) for value in column]
+    values = [float(value) for value in column.dropna()]
+    shown = [f"{value:.3g}" for value in values if abs(value) < 1000]
+    digits = [len(text.partition(".")[2]) for text in shown if "e" not in text]
+    decimals = min(max(digits, default=0), 3)
+    return ["–" if pd.isna(v) else number_text(float(v), decimals) for v in column]
 
 
 def table_markup(
@@ -119,10 +156,12 @@ def table_markup(
     kinds = {name: _kind(table[name], name in markup_columns) for name in shown}
     head = "".join(f'<th scope="col"{kinds[name]}>{html.escape(str(name))}</th>' for name in shown)
     body = []
-    for row in table.to_dict("records"):
+    texts = {name: _column_texts(table[name]) for name in shown if name not in markup_columns}
+    for number, row in enumerate(table.to_dict("records")):
         cells = []
         for position, name in enumerate(shown):
-            text = str(row[name]) if name in markup_columns else html.escape(cell_text(row[name]))
+            trusted = name in markup_columns
+            text = str(row[name]) if trusted else html.escape(texts[name][number])
             address = row.get(links.get(name, ""), "")
             if isinstance(address, str) and re.match(r"https?://", address):
                 text = f'<a href="{html.escape(address)}" rel="noopener">{text}</a>'
