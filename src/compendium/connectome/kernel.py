@@ -15,7 +15,6 @@ import numpy as np
 
 from compendium.connectome.series import SeedSeries
 from compendium.connectome.store import Store, StoredSubject, ends_early
-from compendium.errors import InputError
 
 BLOCK = 2048
 LIMIT = np.float32(1 - 1e-6)  # |r| is held below, so that z is finite where a seed meets itself
@@ -44,8 +43,8 @@ class Kernel:
         widest = max(subject.n_columns for subject in store.subjects)
         self._stored = np.zeros(BLOCK * widest, store.dtype)
         self._wide = np.zeros(BLOCK * widest, np.float32)
-        self._r = np.zeros((BLOCK, n_seeds), np.float32)
-        self._offsets: dict[str, int] = {}
+        most_runs = max(len(subject.runs) for subject in store.subjects)
+        self._r = [np.zeros((BLOCK, n_seeds), np.float32) for _ in range(most_runs)]
         self._value = np.zeros((BLOCK, n_seeds), np.float32)
 
     def blocks(
@@ -74,26 +73,20 @@ class Kernel:
         has_signal = np.isfinite(subject.sd()[start:stop]) if subject.n_missing else None
         seeds_known = (series.weights > 0).all()
         stored = self._stored[: BLOCK * subject.n_columns].reshape(BLOCK, -1)
-        wide = stored
-        if stored.dtype != np.float32:
-            wide = self._wide[: stored.size].reshape(stored.shape)
         row_bytes = stored.itemsize * subject.n_columns
         with subject.path.open("rb", buffering=0) as stream:
-            if subject.id not in self._offsets:
-                self._offsets[subject.id] = _offset(stream, subject)
-            stream.seek(self._offsets[subject.id] + start * row_bytes)
+            stream.seek(subject.offset + start * row_bytes)
             for first in range(start, stop, BLOCK):
                 rows = min(BLOCK, stop - first)
                 view = memoryview(stored[:rows]).cast("B")
                 _fill(stream, view, subject)
-                if wide is not stored:
-                    np.copyto(wide[:rows], stored[:rows])
+                self._correlate(stored, subject, series)
                 signal = None if has_signal is None else has_signal[first - start :][:rows]
                 if seeds_known and (signal is None or signal.all()):
-                    self._average(wide, subject, series)
+                    self._average(series)
                     known = None
                 else:
-                    known = self._average_known(wide, subject, series, signal, rows)
+                    known = self._average_known(series, signal, rows)
                 yield slice(first, first + rows), self._value[:rows], known
 
     def prefetch(self, subject: StoredSubject, start: int, stop: int) -> None:
@@ -108,51 +101,48 @@ class Kernel:
                     os.POSIX_FADV_WILLNEED,
                 )
 
-    def _average(self, wide: np.ndarray, subject: StoredSubject, series: SeedSeries) -> None:
-        for number, run in enumerate(subject.runs):
-            target = self._r if number else self._value
-            _multiply(wide, series.unit, run.start, run.stop, target)
-            if self.rule == "fisher-z":
-                _to_z(target)
-            target *= series.weights[number]
-            if number:
-                self._value += target
+    def _correlate(self, stored: np.ndarray, subject: StoredSubject, series: SeedSeries) -> None:
+        """Correlate a block with the seeds, run by run; r under "mean-r", else Fisher z."""
+        longest = max(run.stop - run.start for run in subject.runs)
+        rows = min(SMALL_ROWS, SMALL_PRODUCT // (longest * self._n_seeds)) // 16 * 16
+        if rows < 64:
+            rows = BLOCK
+        for first in range(0, BLOCK, rows):
+            part = stored[first : first + rows]
+            wide = part
+            if part.dtype != np.float32:
+                # only as many rows as stay in the cache until they are multiplied
+                wide = self._wide[: part.size].reshape(part.shape)
+                np.copyto(wide, part)
+            for run, r in zip(subject.runs, self._r, strict=False):
+                columns = slice(run.start, run.stop)
+                np.matmul(wide[:, columns], series.unit[columns], out=r[first : first + rows])
+        if self.rule == "fisher-z":
+            for _, r in zip(subject.runs, self._r, strict=False):
+                _to_z(r)
+
+    def _average(self, series: SeedSeries) -> None:
+        np.multiply(self._r[0], series.weights[0], out=self._value)
+        for weights, r in zip(series.weights[1:], self._r[1:], strict=False):
+            r *= weights
+            self._value += r
 
     def _average_known(
-        self,
-        wide: np.ndarray,
-        subject: StoredSubject,
-        series: SeedSeries,
-        signal: np.ndarray | None,
-        rows: int,
+        self, series: SeedSeries, signal: np.ndarray | None, rows: int
     ) -> np.ndarray:
         """Average the runs in which both the location and the seed have signal."""
         value = self._value[:rows]
         value[:] = 0
         total = np.zeros_like(value)
-        for number, run in enumerate(subject.runs):
-            _multiply(wide, series.unit, run.start, run.stop, self._r)
-            if self.rule == "fisher-z":
-                _to_z(self._r)
-            weight = np.broadcast_to(series.weights[number], value.shape)
+        for number, weights in enumerate(series.weights):
+            weight = np.broadcast_to(weights, value.shape)
             if signal is not None:
                 weight = weight * signal[:, number, None]
-            value += weight * self._r[:rows]
+            value += weight * self._r[number][:rows]
             total += weight
         known = total > 0
         np.divide(value, total, out=value, where=known)
         return known
-
-
-def _multiply(wide: np.ndarray, unit: np.ndarray, start: int, stop: int, out: np.ndarray) -> None:
-    n_seeds = unit.shape[1]
-    rows = min(SMALL_ROWS, SMALL_PRODUCT // ((stop - start) * n_seeds)) // 16 * 16
-    if rows < 64:
-        rows = BLOCK
-    seeds = unit[start:stop]
-    for first in range(0, BLOCK, rows):
-        last = first + rows
-        np.matmul(wide[first:last, start:stop], seeds, out=out[first:last])
 
 
 def _to_z(r: np.ndarray) -> None:
@@ -165,17 +155,6 @@ def to_z(r: np.ndarray) -> np.ndarray:
     z = r.copy()
     _to_z(z)
     return z
-
-
-def _offset(stream: object, subject: StoredSubject) -> int:
-    """Return where the numbers of a .npy begin."""
-    version = np.lib.format.read_magic(stream)
-    if version != (1, 0):
-        raise InputError(
-            f"not a file of this store (.npy version {version})", where=str(subject.path)
-        )
-    np.lib.format.read_array_header_1_0(stream)
-    return stream.tell()
 
 
 def _fill(stream: object, view: memoryview, subject: StoredSubject) -> None:

@@ -64,18 +64,29 @@ class StoredSubject:
     ----------
     id : str
         Identifier in the source.
-    path : Path
-        The array, memory-mappable.
+    path, sd_path : Path
+        The rows and the SDs.
+    dtype : dtype
+        Of the rows.
+    n_locations : int
+        Number of rows.
     runs : tuple of StoredRun
         In the order of the columns.
     n_missing : int
         Entries of the SDs that have no signal, over all runs.
+    offset, sd_offset : int
+        Bytes before the first number in either file.
     """
 
     id: str
     path: Path
+    sd_path: Path
+    dtype: np.dtype
+    n_locations: int
     runs: tuple[StoredRun, ...]
     n_missing: int
+    offset: int
+    sd_offset: int
 
     @property
     def n_columns(self) -> int:
@@ -83,19 +94,29 @@ class StoredSubject:
         return self.runs[-1].stop
 
     def sd(self) -> np.ndarray:
-        """Return the SDs of the cleaned series, (n_locations, n_runs) float32; NaN: no signal."""
-        return np.load(self.path.parents[1] / "sd" / self.path.name)
+        """Return the SDs of the cleaned series, memory-mapped; NaN where there is no signal.
+
+        Shape (n_locations, n_runs), float32.
+        """
+        shape = (self.n_locations, len(self.runs))
+        return self._mapped(self.sd_path, np.dtype(np.float32), self.sd_offset, shape)
 
     def rows(self) -> np.ndarray:
-        """Return the array, memory-mapped.
+        """Return the rows, memory-mapped, shape (n_locations, n_columns).
 
         Raises
         ------
         InputError
             If the file is gone or cut since the store was opened.
         """
+        return self._mapped(self.path, self.dtype, self.offset, (self.n_locations, self.n_columns))
+
+    def _mapped(
+        self, path: Path, dtype: np.dtype, offset: int, shape: tuple[int, int]
+    ) -> np.ndarray:
+        # not np.load: parsing the header takes longer than gathering a seed
         try:
-            return np.load(self.path, mmap_mode="r")
+            return np.memmap(path, dtype, "r", offset, shape)
         except (OSError, ValueError) as error:
             raise ends_early(self) from error
 
@@ -203,11 +224,12 @@ def open_store(folder: Path) -> Store:
             "the manifest was changed by hand", where=str(folder), remedy="prepare the store anew"
         )
     space = read_space(folder / "space", manifest["space"])
-    subjects = tuple(read_subject(folder, entry) for entry in manifest["subjects"])
+    dtype, n = np.dtype(manifest["dtype"]), space.n_locations
+    subjects = tuple(read_subject(folder, entry, dtype, n) for entry in manifest["subjects"])
     return Store(folder, manifest, space, subjects)
 
 
-def read_subject(folder: Path, entry: dict) -> StoredSubject:
+def read_subject(folder: Path, entry: dict, dtype: np.dtype, n_locations: int) -> StoredSubject:
     """Return one subject of a manifest after checking that its files are there and whole."""
     for file in entry["files"]:
         path = folder / file["name"]
@@ -223,8 +245,19 @@ def read_subject(folder: Path, entry: dict) -> StoredSubject:
     for run in entry["runs"]:
         runs.append(StoredRun(start, start + run["columns"], run["volumes"], run["df"]))
         start += run["columns"]
-    path = folder / entry["files"][0]["name"]
-    return StoredSubject(entry["id"], path, tuple(runs), entry["missing"])
+    rows, sd = entry["files"]
+    return StoredSubject(
+        id=entry["id"],
+        path=folder / rows["name"],
+        sd_path=folder / sd["name"],
+        dtype=dtype,
+        n_locations=n_locations,
+        runs=tuple(runs),
+        n_missing=entry["missing"],
+        # the numbers are what the file ends with
+        offset=rows["bytes"] - n_locations * start * dtype.itemsize,
+        sd_offset=sd["bytes"] - n_locations * len(runs) * 4,
+    )
 
 
 def ends_early(subject: StoredSubject) -> InputError:
