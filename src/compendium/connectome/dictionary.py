@@ -148,7 +148,7 @@ def _write_range(
     both = first.merge(second)
     for name, values in zip(STATISTICS, (both.mean, both.t), strict=True):
         rows = np.load(folder / f"{name}.part", mmap_mode="r+")
-        rows[:, start:stop] = values
+        rows[:, start:stop] = values.T
         rows.flush()
 
 

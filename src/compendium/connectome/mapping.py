@@ -234,7 +234,7 @@ def map_range(
     Returns
     -------
     Moments
-        Arrays of shape (quantities, halves, n_seeds, stop - start); `n` may be broadcastable.
+        Arrays of shape (quantities, halves, stop - start, n_seeds); `n` may be broadcastable.
     """
     n_seeds = series.n_seeds
     quantities = 1 if rule == "fisher-z" else 2
@@ -262,8 +262,7 @@ def map_range(
                 square = np.multiply(numbers, numbers, out=scratch[: len(numbers)], dtype=float)
                 squares[quantity, half, here] += square
         tick()
-    moments = Moments.of_sums(n if unknown is None else n - unknown, total, squares)
-    return _seeds_first(moments)
+    return Moments.of_sums(n if unknown is None else n - unknown, total, squares)
 
 
 def map_shard(
@@ -286,35 +285,22 @@ def _merge_parts(first: list[Moments], second: list[Moments]) -> list[Moments]:
 
 def _by_seed(parts: list[Moments], n_seeds: int, n_locations: int) -> list[Moments]:
     """Turn ranges of locations for all seeds into all locations for each seed."""
-    shape = (*parts[0].mean.shape[:2], n_locations)
-    seeds = [
-        Moments(np.empty((1, *shape[1:]), np.int32), np.empty(shape), np.empty(shape))
-        for _ in range(n_seeds)
-    ]
+    shape = (n_seeds, *parts[0].mean.shape[:2], n_locations)
+    n = np.empty((n_seeds, 1, HALVES, n_locations), np.int32)
+    mean, m2 = np.empty(shape), np.empty(shape)
     start = 0
     while parts:
         part = parts.pop(0)  # its memory is free once it is copied
-        here = slice(start, start + part.mean.shape[-1])
-        n = np.broadcast_to(part.n, (1, *part.mean.shape[1:]))
-        for number, seed in enumerate(seeds):
-            seed.n[..., here] = n[:, :, number]
-            seed.mean[..., here] = part.mean[:, :, number]
-            seed.m2[..., here] = part.m2[:, :, number]
-        start = here.stop
-    return seeds
-
-
-def _seeds_first(moments: Moments) -> Moments:
-    """Turn the last two axes of moments around, in pieces that fit in the processor's cache."""
-    shape = moments.mean.shape
-    turned = Moments(
-        np.swapaxes(moments.n, -1, -2), *(np.empty((*shape[:2], *shape[:1:-1])) for _ in range(2))
-    )
-    for old, new in ((moments.mean, turned.mean), (moments.m2, turned.m2)):
-        for start in range(0, shape[2], BLOCK):
-            part = slice(start, start + BLOCK)
-            new[..., part] = np.swapaxes(old[..., part, :], -1, -2)
-    return turned
+        length = part.mean.shape[2]
+        counts = np.broadcast_to(part.n, (1, HALVES, length, n_seeds))
+        for old, new in ((counts, n), (part.mean, mean), (part.m2, m2)):
+            # in pieces that fit in the processor's cache while they are turned around
+            for first in range(0, length, BLOCK):
+                piece = old[:, :, first : first + BLOCK]
+                here = slice(start + first, start + first + piece.shape[2])
+                new[..., here] = np.moveaxis(piece, -1, 0)
+        start += length
+    return [Moments(n[row], mean[row], m2[row]) for row in range(n_seeds)]
 
 
 def _cache_path(store: Store, seed: Seed, rule: str) -> Path:
