@@ -13,6 +13,7 @@ from compendium.connectome.flips import sign_flip_max_t
 from compendium.connectome.mapping import map_seeds
 from compendium.connectome.prepare import prepare
 from compendium.connectome.scale import local_workers
+from compendium.connectome.seeds import Seed
 from compendium.connectome.store import Store
 
 SUBJECTS = (5, 10, 20, 40, 80)
@@ -74,12 +75,12 @@ def growth_over_voxels(data: Data) -> dict:
     for share in VOXEL_SHARES:
         voxels = int(share * data.space.n_locations)
         store = prepare(data.connectome(4, voxels), data.folder / f"voxels-{voxels}")
-        rng = np.random.default_rng(0)
+        # runs of neighbouring voxels, as a sphere's are
+        starts = np.linspace(0, voxels - SEED_VOXELS, data.sizes.seeds).astype(int)
+        weights = np.full(SEED_VOXELS, 1 / SEED_VOXELS)
         seeds = [
-            type(seed)(
-                seed.name, np.sort(rng.choice(voxels, 81, replace=False)), np.full(81, 1 / 81), 1.0
-            )
-            for seed in data.seeds()
+            Seed(f"seed{start}", np.arange(start, start + SEED_VOXELS), weights, 1.0)
+            for start in starts
         ]
         seconds = min(timed(_map, store, seeds)[0] for _ in range(3))
         rows.append({"voxels": voxels, "seconds": round(seconds, 3)})
