@@ -1,0 +1,210 @@
+"""One connectome, all targets: seeds placed, random seeds beside them, maps of both in one pass."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+
+from compendium.connectome.coverage import coverage_table
+from compendium.connectome.mapping import map_seeds, subject_maps
+from compendium.connectome.model import ParcelSpace, Space
+from compendium.connectome.networks import MapSet
+from compendium.connectome.random_seeds import random_seeds
+from compendium.connectome.seeds import MINIMUM_COVERAGE, Seed, place_seed, seed_matrix
+from compendium.connectome.store import Store
+from compendium.connectome.tissue import hemisphere, tissue_class
+from compendium.targets import Target
+
+KEPT_VALUES = 60_000_000  # subjects x seeds x locations up to which subjects' own maps are kept
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """What one connectome says about a set of targets.
+
+    Attributes
+    ----------
+    connectome : str
+        Its name.
+    simulated : bool
+        True if the data were generated.
+    space : VoxelSpace or ParcelSpace
+        Where the maps lie.
+    maps : MapSet
+        The targets that are represented and told apart, then the random seeds (group ``null``).
+    subject_z : ndarray, shape (n_subjects, K, P), float32, or None
+        Fisher z of every subject for the same seeds; None where that would not fit in memory.
+    placed : DataFrame
+        One row for each target asked for: ``target_id``, ``label``, ``group``, ``role``,
+        ``coverage``, ``outcome`` (mapped, not represented, not told apart), ``held_by`` (parcels
+        and weights) and ``reason``.
+    """
+
+    connectome: str
+    simulated: bool
+    space: Space
+    maps: MapSet
+    subject_z: np.ndarray | None
+    placed: pd.DataFrame
+
+    @property
+    def location_names(self) -> list[str]:
+        """Name of each parcel, or the number of each voxel."""
+        if isinstance(self.space, ParcelSpace):
+            return self.space.table["name"].astype(str).tolist()
+        return [str(number) for number in range(self.space.n_locations)]
+
+    @property
+    def targets(self) -> MapSet:
+        """The maps of the targets alone."""
+        return self.maps.take(self.target_rows)
+
+    @property
+    def target_rows(self) -> np.ndarray:
+        """Rows of the targets in `maps`."""
+        return np.flatnonzero((self.maps.seeds["group"] != "null").to_numpy())
+
+    def of_role(self, *roles: str) -> "Analysis":
+        """Return the analysis with the targets of these roles only, random seeds kept."""
+        kept = self.maps.seeds["role"].isin([*roles, "null"]).to_numpy()
+        rows = np.flatnonzero(kept)
+        subject_z = None if self.subject_z is None else self.subject_z[:, rows]
+        return replace(self, maps=self.maps.take(rows), subject_z=subject_z)
+
+
+def primary_targets(targets: Sequence[Target]) -> list[Target]:
+    """Return the analgesic targets, one for each site and side, alternatives left aside."""
+    return [t for t in targets if t.role == "analgesic" and t.alternative_to is None]
+
+
+def alternative_targets(targets: Sequence[Target], kind: str = "coordinate") -> list[Target]:
+    """Return the primary targets with published alternatives in their place where there are any.
+
+    Parameters
+    ----------
+    targets : sequence of Target
+        The protocol's table.
+    kind : str
+        Which alternatives (column ``alternative_kind``); the first of several is taken.
+    """
+    found = {}
+    for target in targets:
+        if target.role == "analgesic" and target.alternative_kind == kind:
+            found.setdefault(target.alternative_to, target)
+    return [found.get(t.target_id, t) for t in primary_targets(targets)]
+
+
+def displaced_targets(targets: Sequence[Target], millimetres: float, seed: int) -> list[Target]:
+    """Return the targets moved by a fixed distance, each in a random direction."""
+    random = np.random.default_rng(seed)
+    directions = random.standard_normal((len(targets), 3))
+    directions *= millimetres / np.linalg.norm(directions, axis=1, keepdims=True)
+    return [
+        replace(t, x=t.x + d[0], y=t.y + d[1], z=t.z + d[2])
+        for t, d in zip(targets, directions, strict=True)
+    ]
+
+
+def analyse(
+    store: Store,
+    targets: Sequence[Target],
+    *,
+    null_seeds_per_target: int = 30,
+    seed: int = 20220121,
+    minimum_coverage: float = MINIMUM_COVERAGE,
+) -> Analysis:
+    """Map targets and matched random seeds in one connectome.
+
+    Parameters
+    ----------
+    store : Store
+        A prepared connectome.
+    targets : sequence of Target
+        Sites to map.
+    null_seeds_per_target : int
+        Random spheres drawn for each target, matched for tissue class, hemisphere, radius and
+        coverage; targets alike in these share one pool. 0 for none.
+    seed : int
+        Seed of the random generator.
+    minimum_coverage : float
+        Below it a target is not represented.
+    """
+    placed = _placed(targets, store, minimum_coverage)
+    mapped = set(placed.loc[placed["outcome"] == "mapped", "target_id"])
+    kept = [place_seed(t, store.space, minimum_coverage) for t in targets if t.name in mapped]
+    by_name = {t.name: t for t in targets}
+    null = _null_seeds(kept, store, null_seeds_per_target, seed)
+    result = map_seeds(store, [*kept, *null])
+    described = [_described(s, by_name.get(s.name)) for s in [*kept, *null]]
+    own = seed_matrix([*kept, *null], store.space).toarray() > 0
+    maps = MapSet(pd.DataFrame(described), result.mean_z, result.t, own, store.n_subjects)
+    subject_z = None
+    if store.n_subjects * own.size <= KEPT_VALUES:
+        subject_z = np.stack([z for _, z in subject_maps(store, [*kept, *null])])
+    return Analysis(
+        store.name,
+        store.simulated,
+        store.space,
+        maps,
+        subject_z,
+        placed,
+    )
+
+
+def _null_seeds(seeds: Sequence[Seed], store: Store, per_target: int, seed: int) -> list[Seed]:
+    pools: dict[tuple, list[Seed]] = {}
+    for one in seeds:
+        kind = (*_class(one), one.radius, round(one.coverage, 1))
+        pools.setdefault(kind, []).append(one)
+    drawn = []
+    for number, members in enumerate(pools.values() if per_target else ()):
+        found = random_seeds(store.space, per_target * len(members), members[0], seed + number)
+        drawn += [replace(s, name=f"pool{number:02d}-{s.name}") for s in found]
+    return drawn
+
+
+def _class(seed: Seed) -> tuple[str, str]:
+    return str(tissue_class(np.array([seed.centre]))[0]), str(
+        hemisphere(np.array([seed.centre[0]]))[0]
+    )
+
+
+def _described(seed: Seed, target: Target | None) -> dict[str, str]:
+    tissue, side = _class(seed)
+    return {
+        "seed": seed.name,
+        "label": target.label if target else seed.name,
+        "group": target.group if target else "null",
+        "role": target.role if target else "null",
+        "tissue": tissue,
+        "hemisphere": side,
+    }
+
+
+def _placed(targets: Sequence[Target], store: Store, minimum_coverage: float) -> pd.DataFrame:
+    """Say of each target whether it is mapped, and if not, why."""
+    table = coverage_table(targets, {store.name: store.space}, minimum_coverage)
+    order = {target.name: number for number, target in enumerate(targets)}
+    rows = []
+    for target, found in zip(targets, table.itertuples(), strict=True):
+        earlier = [name for name in found.same_as if order[name] < order[target.name]]
+        if not found.represented:
+            outcome, reason = "not represented", "; ".join(found.notes)
+        elif earlier:
+            outcome, reason = "not told apart", f"the same regions as {earlier[0]}"
+        else:
+            outcome, reason = "mapped", "; ".join(found.notes)
+        rows.append(
+            {
+                "target_id": target.target_id,
+                "label": target.label,
+                "group": target.group,
+                "role": target.role,
+                "coverage": found.coverage,
+                "outcome": outcome,
+                "held_by": found.held_by,
+                "reason": reason,
+            }
+        )
+    return pd.DataFrame(rows)
