@@ -304,19 +304,44 @@ def test_a_focus_outside_mni_space_is_refused_with_study_and_contrast():
 
 
 def test_expectations_pass_fail_or_are_not_represented():
-    z = np.linspace(0, 1, 20)[None]
-    maps = map_set(z, ["deep"])
+    space = voxels()
+    x = space.coordinates[:, 0]
+    maps = map_set((x / 100)[None], ["deep"])
     expected = pd.DataFrame(
         {
-            "target": ["s0", "s0", "s0", "s9"],
-            "region": ["top", "bottom", "nowhere", "top"],
-            "expectation": ["reaches", "reaches", "reaches", "reaches"],
+            "target": ["s0", "s0", "s0", "s0", "s9"],
+            "region": ["right", "left", "left", "outside", "right"],
+            "x": [16, -16, -16, 300, 16],
+            "y": 0,
+            "z": 0,
+            "expectation": ["reaches", "reaches", "does not reach", "reaches", "reaches"],
             "source": "",
         }
     )
-    weights = {"top": np.eye(20)[19], "bottom": np.eye(20)[1], "nowhere": None}
-    table = reference.check_expectations(expected, maps, weights.__getitem__)
-    assert table["outcome"].tolist() == ["pass", "fail", "not represented", "not represented"]
+    table = reference.check_expectations(expected, maps, space)
+    outcomes = ["pass", "fail", "pass", "not represented", "not represented"]
+    assert table["outcome"].tolist() == outcomes
+
+
+def test_a_region_inside_the_seed_tells_nothing():
+    space = voxels()
+    own = np.ones((1, space.n_locations), dtype=bool)
+    maps = map_set(np.ones((1, space.n_locations)), ["deep"], own=own)
+    expected = pd.DataFrame(
+        [
+            {
+                "target": "s0",
+                "region": "r",
+                "x": 0,
+                "y": 0,
+                "z": 0,
+                "expectation": "reaches",
+                "source": "",
+            }
+        ]
+    )
+    table = reference.check_expectations(expected, maps, space)
+    assert table["outcome"].tolist() == ["not represented"]
 
 
 def test_the_common_network_is_held_against_random_conjunctions():

@@ -10,7 +10,9 @@ from compendium.connectome.tissue import hemisphere, tissue_class
 from compendium.errors import InputError
 
 COVERAGE_TOLERANCE = 0.1
-BATCH = 128
+BATCH = 256
+# tried for each batch wanted: the class is looked up for what is drawn, not for every voxel
+BATCHES = 200
 
 
 def random_seeds(
@@ -52,14 +54,12 @@ def random_seeds(
     wanted_class, wanted_side = tissue_class(like.centre)[0], hemisphere(like.centre[0]).item()
     places = _places(space)
     places = places[hemisphere(places[:, 0]) == wanted_side]
-    if len(places):
-        places = places[tissue_class(places) == wanted_class]
     locate, offsets = Locator(space), sphere_points(like.radius)
     mass = np.full(len(offsets), 1 / len(offsets))
     low = max(minimum_coverage, like.coverage - COVERAGE_TOLERANCE)
     high = like.coverage + COVERAGE_TOLERANCE
     seeds: list[Seed] = []
-    for _ in range(40 * (1 + n // BATCH) if len(places) else 0):
+    for _ in range(BATCHES * (1 + n // BATCH) if len(places) else 0):
         drawn = places[rng.integers(len(places), size=BATCH)]
         jitter = rng.uniform(-0.5, 0.5, size=(BATCH, 3))
         centres = drawn + jitter @ np.asarray(space.affine)[:3, :3].T

@@ -5,7 +5,6 @@ focus near a location, beside what foci scattered over the same brain would give
 """
 
 import json
-from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
@@ -15,8 +14,10 @@ from scipy.spatial import cKDTree
 from compendium.connectome.model import ParcelSpace, Space, VoxelSpace
 from compendium.connectome.networks import MapSet
 from compendium.connectome.nulls import MINIMUM_DRAWS, NullTest, draw_matched, matched_pools
+from compendium.connectome.seeds import Sphere, place_seeds
 from compendium.errors import InputError
 
+REGION_MM = 5.0  # radius of a region that a target is expected to reach
 KERNEL_MM = 10.0  # the usual radius of an MKDA sphere (Wager et al. 2007)
 
 
@@ -259,22 +260,19 @@ def reference_null(
 
 
 def check_expectations(
-    expected: pd.DataFrame,
-    maps: MapSet,
-    region_weights: Callable[[str], np.ndarray | None],
-    percentile: float = 75.0,
+    expected: pd.DataFrame, maps: MapSet, space: Space, percentile: float = 75.0
 ) -> pd.DataFrame:
     """Hold the maps against what the literature says that each target reaches.
 
     Parameters
     ----------
     expected : DataFrame
-        ``target`` (a seed of `maps`), ``region``, ``expectation`` (``reaches`` or
-        ``does not reach``), ``source``.
+        ``target`` (a seed of `maps`), ``region`` and its centre ``x``, ``y``, ``z`` (mm),
+        ``expectation`` (``reaches`` or ``does not reach``), ``source``.
     maps : MapSet
         Maps of the targets.
-    region_weights : callable
-        ``region_weights(region) -> ndarray (P,)`` or None where the connectome has no such region.
+    space : VoxelSpace or ParcelSpace
+        Where the maps lie; a region is a sphere of `REGION_MM` placed in it like a seed.
     percentile : float
         A target reaches a region whose weighted mean z is positive and at or above this percentile
         of the map's own locations outside the seed.
@@ -282,13 +280,12 @@ def check_expectations(
     Returns
     -------
     DataFrame
-        `expected` with ``mean_z``, ``percentile`` and ``outcome``: ``pass``, ``fail`` or
-        ``not represented``.
+        ``target``, ``region``, ``expectation``, ``mean_z``, ``percentile``, ``outcome`` (pass,
+        fail, not represented) and ``source``.
     """
+    names = maps.seeds["seed"].tolist()
     rows = []
-    seeds = maps.seeds["seed"].tolist()
     for item in expected.itertuples():
-        weights = region_weights(item.region)
         row = {
             "target": item.target,
             "region": item.region,
@@ -298,22 +295,32 @@ def check_expectations(
             "outcome": "not represented",
             "source": item.source,
         }
-        if item.target in seeds and weights is not None:
-            k = seeds.index(item.target)
-            usable = np.isfinite(maps.z[k]) & ~maps.own[k]
-            weight = np.where(usable, weights, 0)
-            if weight.sum() > 0:
-                z = float((weight * np.where(usable, maps.z[k], 0)).sum() / weight.sum())
-                rank = float((maps.z[k, usable] <= z).mean() * 100)
-                reaches = z > 0 and rank >= percentile
-                passed = reaches == (item.expectation == "reaches")
-                row |= {
-                    "mean_z": z,
-                    "percentile": rank,
-                    "outcome": "pass" if passed else "fail",
-                }
+        found = None
+        if item.target in names:
+            centre = (float(item.x), float(item.y), float(item.z))
+            found = _reached(maps, names.index(item.target), centre, space)
+        if found is not None:
+            z, rank = found
+            reaches = z > 0 and rank >= percentile
+            passed = reaches == (item.expectation == "reaches")
+            row |= {"mean_z": z, "percentile": rank, "outcome": "pass" if passed else "fail"}
         rows.append(row)
     return pd.DataFrame(rows)
+
+
+def _reached(
+    maps: MapSet, row: int, centre: tuple[float, float, float], space: Space
+) -> tuple[float, float] | None:
+    """Mean z of a region outside the seed, and its rank in the map; None where it has no place."""
+    seeds, _ = place_seeds([Sphere("region", centre, REGION_MM)], space)
+    if not seeds:
+        return None
+    usable = np.isfinite(maps.z[row]) & ~maps.own[row]
+    weight = np.where(usable, seeds[0].dense(space), 0)
+    if weight.sum() == 0:
+        return None
+    z = float(weight @ np.where(usable, maps.z[row], 0) / weight.sum())
+    return z, float((maps.z[row, usable] <= z).mean() * 100)
 
 
 def region_centres(space: ParcelSpace | VoxelSpace) -> np.ndarray:
