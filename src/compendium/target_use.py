@@ -111,15 +111,9 @@ def flow_curves(
     for (_, target), n in first.items():
         key = (target, known.loc[target, "network"])
         second[key] = second.get(key, 0) + n
-    columns = [
-        _positions(first, 0),
-        _positions(first, 1),
-        _positions(second, 1),
-    ]
+    methods, sites, ends = _positions(first, 0), _positions(first, 1), _positions(second, 1)
     rows = []
-    for stage, (links, left, right) in enumerate(
-        ((first, columns[0], columns[1]), (second, columns[1], columns[2]))
-    ):
+    for stage, (links, left, right) in enumerate(((first, methods, sites), (second, sites, ends))):
         for (source, target), n in sorted(links.items()):
             group = known.loc[target if stage == 0 else source, "group"]
             for step in np.linspace(0, 1, steps):
@@ -135,7 +129,8 @@ def flow_curves(
                         "group": group,
                     }
                 )
-    return pd.DataFrame(rows)
+    columns = ["link", "x", "y", "trials", "from", "to", "group"]
+    return pd.DataFrame(rows, columns=columns)
 
 
 def _positions(links: dict[tuple[str, str], int], end: int) -> dict[str, float]:

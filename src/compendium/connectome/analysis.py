@@ -1,6 +1,6 @@
 """One connectome, all targets: seeds placed, random seeds beside them, maps of both in one pass."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -65,33 +65,39 @@ class Analysis:
         """Rows of the targets in `maps`."""
         return np.flatnonzero((self.maps.seeds["group"] != "null").to_numpy())
 
-    def of_role(self, *roles: str) -> "Analysis":
-        """Return the analysis with the targets of these roles only, random seeds kept."""
-        kept = self.maps.seeds["role"].isin([*roles, "null"]).to_numpy()
-        rows = np.flatnonzero(kept)
+    def of_targets(self, targets: Sequence[Target]) -> "Analysis":
+        """Return the analysis of those of these targets that are mapped, random seeds kept."""
+        names = {target.target_id for target in targets}
+        seeds = self.maps.seeds
+        rows = np.flatnonzero((seeds["seed"].isin(names) | (seeds["group"] == "null")).to_numpy())
         subject_z = None if self.subject_z is None else self.subject_z[:, rows]
         return replace(self, maps=self.maps.take(rows), subject_z=subject_z)
 
 
 def primary_targets(targets: Sequence[Target]) -> list[Target]:
     """Return the analgesic targets, one for each site and side, alternatives left aside."""
-    return [t for t in targets if t.role == "analgesic" and t.alternative_to is None]
+    return [t for t in targets if t.role == "analgesic" and t.is_first_choice]
 
 
-def alternative_targets(targets: Sequence[Target], kind: str = "coordinate") -> list[Target]:
+def alternative_targets(
+    targets: Sequence[Target], mapped: Collection[str], kind: str = "coordinate"
+) -> list[Target]:
     """Return the primary targets with published alternatives in their place where there are any.
 
     Parameters
     ----------
     targets : sequence of Target
         The protocol's table.
+    mapped : collection of str
+        Targets that the connectome can map; an alternative that it cannot map replaces nothing.
     kind : str
         Which alternatives (column ``alternative_kind``); the first of several is taken.
     """
-    found = {}
+    found: dict[str, Target] = {}
     for target in targets:
-        if target.role == "analgesic" and target.alternative_kind == kind:
-            found.setdefault(target.alternative_to, target)
+        usable = target.role == "analgesic" and target.target_id in mapped
+        if usable and target.alternative_kind == kind:
+            found.setdefault(str(target.alternative_to), target)
     return [found.get(t.target_id, t) for t in primary_targets(targets)]
 
 
@@ -113,6 +119,7 @@ def analyse(
     null_seeds_per_target: int = 30,
     seed: int = 20220121,
     minimum_coverage: float = MINIMUM_COVERAGE,
+    subjects: bool = True,
 ) -> Analysis:
     """Map targets and matched random seeds in one connectome.
 
@@ -129,6 +136,8 @@ def analyse(
         Seed of the random generator.
     minimum_coverage : float
         Below it a target is not represented.
+    subjects : bool
+        Whether subjects' own maps are kept, where they fit in memory.
     """
     placed = _placed(targets, store, minimum_coverage)
     mapped = set(placed.loc[placed["outcome"] == "mapped", "target_id"])
@@ -140,7 +149,7 @@ def analyse(
     own = seed_matrix([*kept, *null], store.space).toarray() > 0
     maps = MapSet(pd.DataFrame(described), result.mean_z, result.t, own, store.n_subjects)
     subject_z = None
-    if store.n_subjects * own.size <= KEPT_VALUES:
+    if subjects and store.n_subjects * own.size <= KEPT_VALUES:
         subject_z = np.stack([z for _, z in subject_maps(store, [*kept, *null])])
     return Analysis(
         store.name,

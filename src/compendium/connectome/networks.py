@@ -4,7 +4,7 @@ A map is never compared with itself at its own seed: locations inside either see
 left out of that pair's similarity, because a seed correlates with itself whatever the brain does.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -344,3 +344,43 @@ def without_layout(maps: MapSet, layout: str) -> MapSet:
         return maps
     basis = layout_components(maps.take(maps.rows(group="null")), components)
     return residual_maps(maps, basis)
+
+
+def strongest_regions(maps: MapSet, names: Sequence[str], count: int = 5) -> pd.DataFrame:
+    """List the locations that each target is most strongly connected with, outside its own seed.
+
+    Parameters
+    ----------
+    maps : MapSet
+        Maps of the targets.
+    names : sequence of str
+        Name of each location.
+    count : int
+        Locations for each target.
+
+    Returns
+    -------
+    DataFrame
+        ``seed``, ``label``, ``region``, ``mean_z``, ``low`` and ``high`` (95 % t interval over
+        subjects), ``t``.
+    """
+    quantile = float(stats.t.isf(0.025, maps.n_subjects - 1))
+    rows = []
+    for row in range(len(maps)):
+        usable = np.flatnonzero(np.isfinite(maps.z[row]) & ~maps.own[row])
+        best = usable[np.argsort(-maps.z[row, usable], kind="stable")[:count]]
+        for place in best:
+            z, t = maps.z[row, place], maps.t[row, place]
+            error = abs(z / t) * quantile
+            rows.append(
+                {
+                    "seed": maps.seeds["seed"].iloc[row],
+                    "label": maps.seeds["label"].iloc[row],
+                    "region": names[place],
+                    "mean_z": z,
+                    "low": z - error,
+                    "high": z + error,
+                    "t": t,
+                }
+            )
+    return pd.DataFrame(rows)
