@@ -5,6 +5,7 @@ import pytest
 from compendium.connectome import calibration, nulls, verdict
 from compendium.connectome.networks import similarity
 from compendium.connectome.overlap import between
+from compendium.errors import InputError
 
 
 @pytest.fixture(scope="module")
@@ -64,3 +65,22 @@ def test_the_interval_holds_the_excess_it_is_about():
     low, high = verdict.effect_interval(maps, subject_z, "continuous", n_draws=60)
     assert low <= excess <= high
     assert low > 0
+
+
+@pytest.mark.parametrize(
+    ("answers", "beginning"),
+    [
+        (("holds", "holds"), "A common network survives"),
+        (("does not hold", "does not hold"), "A common network is not shown"),
+        (("holds", "does not hold"), "The evidence is divided"),
+        (("holds in part", "holds"), "The evidence is divided"),
+        (("not tested", "holds"), "The claim was not tested"),
+    ],
+)
+def test_the_headline_follows_the_answers(answers, beginning):
+    assert verdict.summary(*answers).startswith(beginning)
+
+
+def test_an_unknown_answer_is_refused():
+    with pytest.raises(InputError, match="no answer 'maybe'"):
+        verdict.summary("maybe", "holds")

@@ -124,6 +124,22 @@ def matched_pools(maps: MapSet, targets: np.ndarray) -> list[np.ndarray]:
     return pools
 
 
+def thinned(maps: MapSet, per_class: int) -> np.ndarray:
+    """Return the rows of all targets and of the first random seeds of each class.
+
+    Parameters
+    ----------
+    maps : MapSet
+        Targets and random seeds.
+    per_class : int
+        Random seeds kept of each tissue class and hemisphere: enough for a mean, where a whole
+        distribution is not needed.
+    """
+    seeds = maps.seeds
+    rank = seeds.groupby(["group", "tissue", "hemisphere"]).cumcount()
+    return np.flatnonzero(((seeds["group"] != "null") | (rank < per_class)).to_numpy())
+
+
 def draw_matched(pools: list[np.ndarray], n_draws: int, random: np.random.Generator) -> np.ndarray:
     """Draw one random seed for each target, no seed twice in the same draw.
 

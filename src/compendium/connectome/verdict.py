@@ -18,7 +18,7 @@ from compendium.connectome.networks import (
     similarity,
     without_layout,
 )
-from compendium.connectome.nulls import NullTest, expected_overlap, location_null
+from compendium.connectome.nulls import NullTest, expected_overlap, location_null, thinned
 from compendium.connectome.overlap import between, bootstrap_maps
 from compendium.errors import InputError
 
@@ -187,7 +187,13 @@ def replication_null(pairs: pd.DataFrame, *, n_draws: int = 5000, seed: int = 20
 
 
 def effect_interval(
-    maps: MapSet, subject_z: np.ndarray, rule: str, *, n_draws: int = 200, seed: int = 20220121
+    maps: MapSet,
+    subject_z: np.ndarray,
+    rule: str,
+    *,
+    n_draws: int = 200,
+    seed: int = 20220121,
+    per_class: int = 40,
 ) -> tuple[float, float]:
     """Interval over subjects of the overlap beyond matched random seeds.
 
@@ -203,12 +209,16 @@ def effect_interval(
         Bootstrap draws over subjects.
     seed : int
         Seed of the random generator.
+    per_class : int
+        Random seeds of each class that stand for all: the mean of their overlaps is wanted here.
 
     Returns
     -------
     tuple of float
         2.5th and 97.5th percentile of observed minus expected overlap.
     """
+    rows = thinned(maps, per_class)
+    maps, subject_z = maps.take(rows), subject_z[:, rows]
     superficial, deep = maps.rows(group="superficial"), maps.rows(group="deep")
 
     def excess(z: np.ndarray, t: np.ndarray) -> float:
@@ -217,3 +227,43 @@ def effect_interval(
 
     low, high = np.percentile(bootstrap_maps(subject_z, n_draws, seed, excess), [2.5, 97.5])
     return float(low), float(high)
+
+
+def summary(overlap: str, overlap_without_degree: str) -> str:
+    """Return the headline in a sentence, from the answers to the two claims that carry it.
+
+    Parameters
+    ----------
+    overlap : str
+        Answer (see `judge`) to: do the targets overlap more than random places?
+    overlap_without_degree : str
+        Answer to: do they still, once the connectome's degree is removed?
+
+    Raises
+    ------
+    InputError
+        If an answer is none that `judge` gives.
+    """
+    answers = ("holds", "holds in part", "does not hold", "not tested")
+    for answer in (overlap, overlap_without_degree):
+        if answer not in answers:
+            raise InputError(f"no answer {answer!r}", remedy=f"one of {', '.join(answers)}")
+    if "not tested" in (overlap, overlap_without_degree):
+        return "The claim was not tested: too few targets of one group are represented."
+    if overlap == overlap_without_degree == "holds":
+        return (
+            "A common network survives: superficial and deep analgesic targets overlap more than "
+            "matched random places, before and after the connectome's own degree is removed, in "
+            "every connectome tried."
+        )
+    if overlap == overlap_without_degree == "does not hold":
+        return (
+            "A common network is not shown: superficial and deep analgesic targets do overlap, but "
+            "not more than matched random places do, before or after the connectome's own degree "
+            "is removed, in any connectome tried."
+        )
+    return (
+        "The evidence is divided: whether superficial and deep analgesic targets overlap more than "
+        f"matched random places depends on the connectome or on its layout (overlap: {overlap}; "
+        f"with degree removed: {overlap_without_degree})."
+    )
