@@ -14,8 +14,10 @@ from compendium.connectome.random_seeds import random_seeds
 from compendium.connectome.seeds import MINIMUM_COVERAGE, Seed, place_seed, seed_matrix
 from compendium.connectome.store import Store
 from compendium.connectome.tissue import hemisphere, tissue_class
+from compendium.errors import InputError
 from compendium.targets import Target
 
+MINIMUM_POOL = 20  # random seeds of each kind, however few are asked for
 KEPT_VALUES = 60_000_000  # subjects x seeds x locations up to which subjects' own maps are kept
 
 
@@ -37,8 +39,8 @@ class Analysis:
         Fisher z of every subject for the same seeds; None where that would not fit in memory.
     placed : DataFrame
         One row for each target asked for: ``target_id``, ``label``, ``group``, ``role``,
-        ``coverage``, ``outcome`` (mapped, not represented, not told apart), ``held_by`` (parcels
-        and weights) and ``reason``.
+        ``coverage``, ``outcome`` (mapped, not represented, not told apart, not matched),
+        ``held_by`` (parcels and weights) and ``reason``.
     """
 
     connectome: str
@@ -143,7 +145,11 @@ def analyse(
     mapped = set(placed.loc[placed["outcome"] == "mapped", "target_id"])
     kept = [place_seed(t, store.space, minimum_coverage) for t in targets if t.name in mapped]
     by_name = {t.name: t for t in targets}
-    null = _null_seeds(kept, store, null_seeds_per_target, seed)
+    null, unmatched = _null_seeds(kept, store, null_seeds_per_target, seed)
+    kept = [s for s in kept if s.name not in unmatched]
+    of_unmatched = placed["target_id"].isin(unmatched)
+    placed.loc[of_unmatched, "outcome"] = "not matched"
+    placed.loc[of_unmatched, "reason"] = placed.loc[of_unmatched, "target_id"].map(unmatched)
     result = map_seeds(store, [*kept, *null])
     described = [_described(s, by_name.get(s.name)) for s in [*kept, *null]]
     own = seed_matrix([*kept, *null], store.space).toarray() > 0
@@ -161,16 +167,25 @@ def analyse(
     )
 
 
-def _null_seeds(seeds: Sequence[Seed], store: Store, per_target: int, seed: int) -> list[Seed]:
+def _null_seeds(
+    seeds: Sequence[Seed], store: Store, per_target: int, seed: int
+) -> tuple[list[Seed], dict[str, str]]:
+    """Draw random seeds for each kind of target; name the targets that nothing matches, and why."""
     pools: dict[tuple, list[Seed]] = {}
     for one in seeds:
         kind = (*_class(one), one.radius, round(one.coverage, 1))
         pools.setdefault(kind, []).append(one)
-    drawn = []
+    drawn: list[Seed] = []
+    unmatched: dict[str, str] = {}
     for number, members in enumerate(pools.values() if per_target else ()):
-        found = random_seeds(store.space, per_target * len(members), members[0], seed + number)
+        wanted = max(MINIMUM_POOL, per_target * len(members))
+        try:
+            found = random_seeds(store.space, wanted, members[0], seed + number)
+        except InputError as error:
+            unmatched |= dict.fromkeys((m.name for m in members), error.what)
+            continue
         drawn += [replace(s, name=f"pool{number:02d}-{s.name}") for s in found]
-    return drawn
+    return drawn, unmatched
 
 
 def _class(seed: Seed) -> tuple[str, str]:

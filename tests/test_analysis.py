@@ -1,0 +1,215 @@
+"""One connectome, all targets: placed, mapped, kept, and set against every null."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+
+from compendium.connectome import analysis, archive, battery, networks
+from compendium.connectome.prepare import prepare
+from compendium.connectome.simulate import PRESETS, simulate_connectome
+from compendium.errors import InputError
+from compendium.target_use import flow_curves, target_use, use_weights
+from compendium.targets import read_targets
+
+
+@pytest.fixture(scope="module")
+def targets(root):
+    return read_targets(root / "data" / "protocol" / "targets.csv")
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory):
+    connectome = simulate_connectome(**PRESETS["test"])
+    return prepare(connectome, tmp_path_factory.mktemp("store"))
+
+
+@pytest.fixture(scope="module")
+def whole(store, targets):
+    return analysis.analyse(store, targets, null_seeds_per_target=6)
+
+
+def test_every_target_asked_for_has_an_outcome_and_mapped_ones_a_map(whole, targets):
+    assert whole.placed["target_id"].tolist() == [t.target_id for t in targets]
+    mapped = whole.placed.loc[whole.placed["outcome"] == "mapped", "target_id"]
+    assert whole.targets.seeds["seed"].tolist() == mapped.tolist()
+    absent = whole.placed[whole.placed["outcome"] == "not represented"]
+    assert (absent["coverage"] < 0.5).all()
+    assert absent["reason"].str.contains("not represented").all()
+    assert whole.simulated
+
+
+def test_group_maps_are_those_of_the_subjects(whole):
+    z = whole.subject_z[:, 0].astype(float)
+    np.testing.assert_allclose(whole.maps.z[0], z.mean(axis=0), atol=1e-5)
+    t = stats.ttest_1samp(z, 0, axis=0).statistic
+    outside = ~whole.maps.own[0]
+    np.testing.assert_allclose(whole.maps.t[0, outside], t[outside], rtol=1e-3, atol=1e-3)
+
+
+def test_random_seeds_cover_the_classes_of_the_targets(whole):
+    seeds = whole.maps.seeds
+    kinds = seeds.groupby("group")[["tissue", "hemisphere"]].apply(
+        lambda rows: set(map(tuple, rows.to_numpy()))
+    )
+    wanted = kinds["superficial"] | kinds["deep"]
+    assert wanted <= kinds["null"]
+
+
+def test_two_targets_in_the_same_place_are_not_counted_twice(store, targets):
+    first = analysis.primary_targets(targets)[0]
+    twin = analysis.displaced_targets([first], 0.01, 1)[0]
+    twin = type(twin)(**{**vars(twin), "target_id": "twin"})
+    placed = analysis.analyse(store, [first, twin], null_seeds_per_target=0).placed
+    assert placed["outcome"].tolist() == ["mapped", "not told apart"]
+    assert first.target_id in placed["reason"].iloc[1]
+
+
+def test_alternatives_stand_in_only_where_they_can_be_mapped(targets):
+    primary = [t.target_id for t in analysis.primary_targets(targets)]
+    every = {t.target_id for t in targets}
+    swapped = [t.target_id for t in analysis.alternative_targets(targets, every)]
+    assert len(swapped) == len(primary)
+    assert swapped != primary
+    assert [t.target_id for t in analysis.alternative_targets(targets, set())] == primary
+
+
+def test_targets_are_moved_by_exactly_the_distance(targets):
+    moved = analysis.displaced_targets(targets, 3.0, 7)
+    shifts = [np.subtract(a.centre, b.centre) for a, b in zip(moved, targets, strict=True)]
+    np.testing.assert_allclose(np.linalg.norm(shifts, axis=1), 3.0)
+
+
+def test_an_analysis_comes_back_from_disk_as_it_was(whole, store, tmp_path):
+    key = ("sim", "kept")
+    archive.keep_analyses({key: whole}, {key: store.folder}, tmp_path)
+    back = archive.read_analyses(tmp_path)[key]
+    pd.testing.assert_frame_equal(
+        back.maps.seeds.astype(str), whole.maps.seeds.astype(str), check_dtype=False
+    )
+    np.testing.assert_array_equal(back.maps.own, whole.maps.own)
+    np.testing.assert_array_equal(back.maps.z, whole.maps.z)
+    np.testing.assert_array_equal(back.subject_z, whole.subject_z)
+    assert archive.store_of(tmp_path, key).digest == store.digest
+    first = (tmp_path / "00" / "maps.npz").read_bytes()
+    archive.keep_analyses({key: whole}, {key: store.folder}, tmp_path)
+    assert (tmp_path / "00" / "maps.npz").read_bytes() == first
+
+
+def test_missing_analyses_say_which_chapter_keeps_them(tmp_path):
+    with pytest.raises(InputError, match="run chapter 8"):
+        archive.read_analyses(tmp_path)
+
+
+def test_the_battery_holds_every_null_and_repeats_itself(whole, targets):
+    pain = whole.of_targets(analysis.primary_targets(targets))
+    both = whole.of_targets(
+        [*analysis.primary_targets(targets), *(t for t in targets if t.role == "comparison")]
+    )
+    assert battery.both_kinds(both)
+    assert not battery.both_kinds(pain)
+    tests = battery.overlap_battery(pain, both, n_draws=120, seed=1)
+    assert [t.name[:3] for t in tests] == ["(a)", "(b)", "(c)", "(d)", "(e)"]
+    again = battery.overlap_battery(pain, both, n_draws=120, seed=1)
+    for one, other in zip(tests, again, strict=True):
+        np.testing.assert_array_equal(one.null, other.null)
+    assert all(0 < t.p <= 1 for t in tests)
+
+
+def test_moved_targets_overlap_differently(store, targets):
+    overlaps = battery.jittered_overlap(
+        store,
+        analysis.primary_targets(targets),
+        rule="continuous",
+        millimetres=6.0,
+        n_jitters=2,
+        seed=1,
+    )
+    assert len(set(overlaps.round(6))) == 2
+
+
+def test_weights_of_one_pair_give_that_pairs_similarity(whole, targets):
+    pain = whole.of_targets(analysis.primary_targets(targets))
+    matrix = networks.similarity(pain.maps, "continuous")
+    s, d = pain.maps.rows(group="superficial")[0], pain.maps.rows(group="deep")[0]
+    names = pain.maps.seeds["seed"]
+    weights = pd.Series(0.0, index=names)
+    weights[[names[s], names[d]]] = 1.0
+    assert battery.weighted_overlap(matrix, pain, weights) == pytest.approx(matrix[s, d])
+
+
+def test_trials_are_counted_for_each_coded_target_and_shared_among_its_places(targets):
+    trials = pd.DataFrame(
+        {
+            "trial_id": ["a", "b", "c"],
+            "modality": [("rTMS",), ("tDCS", "rTMS"), ("SCS",)],
+            "target": [("M1",), ("M1", "DLPFC-L"), ("spinal cord",)],
+        }
+    )
+    use = target_use(trials, targets).set_index("code")
+    assert use.loc["M1", "trials"] == 2
+    assert use.loc["M1", "n"] == 3
+    assert use.loc["spinal cord", "targets"] == ()
+    assert use.loc["M1", "low"] < 2 / 3 < use.loc["M1", "high"]
+    weights = use_weights(use.reset_index(), ["M1_hand_L", "M1_hand_R", "V1"])
+    np.testing.assert_allclose(weights, [0.5, 0.5, 0])
+    np.testing.assert_allclose(use_weights(use.reset_index(), ["V1", "Vertex"]), [0.5, 0.5])
+
+
+def test_the_flow_keeps_every_link_that_is_large_enough():
+    trials = pd.DataFrame(
+        {
+            "modality": [("rTMS",), ("rTMS",), ("tDCS",), ("SCS",)],
+            "target": [("M1",), ("M1",), ("M1",), ("spinal cord",)],
+        }
+    )
+    known = pd.DataFrame({"code": ["M1"], "network": ["network 1"], "group": ["superficial"]})
+    curves = flow_curves(trials, known, minimum=1)
+    links = curves.drop_duplicates("link")
+    assert links[["from", "to", "trials"]].to_numpy().tolist() == [
+        ["rTMS", "M1", 2],
+        ["tDCS", "M1", 1],
+        ["M1", "network 1", 3],
+    ]
+    assert flow_curves(trials, known, minimum=9).empty
+
+
+CHAPTERS = ("08_targets_and_networks", "09_overlap_and_nulls", "10_verdict")
+FEW = {
+    "08_targets_and_networks": {"null_seeds_per_target": 12},
+    "09_overlap_and_nulls": {"n_draws": 60, "n_bootstrap": 4, "n_jitters": 1, "n_replicates": 2},
+    "10_verdict": {"n_draws": 60},
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("layout", ["Lead-DBS", "BIDS derivatives"])
+def test_the_chapters_run_on_a_persons_own_connectome(root, tmp_path, layout):
+    from compendium.chapters import run_chapter
+    from tests.connectome_layouts import write_bids, write_leaddbs
+
+    if not (root / "data" / "external").is_dir():
+        pytest.skip("the data packages are not fetched; `compendium data fetch` does")
+    mine = simulate_connectome(**PRESETS["test"])
+    if layout == "Lead-DBS":
+        source = write_leaddbs(mine, tmp_path / "mine")
+    else:
+        folder = tmp_path / "mine"
+        source = write_bids(mine, folder, desc="denoised", space="MNI152NLin6Asym")
+    data = tmp_path / "data"
+    (data / "derived").mkdir(parents=True)
+    for name in ("protocol", "external", "sources.yml"):
+        (data / name).symlink_to(root / "data" / name)
+    (data / "derived" / "trial_table.csv").write_text(
+        'trial_id,modality,target\na,"[""rTMS""]","[""M1""]"\nb,"[""rTMS""]","[""M1""]"\n'
+    )
+    for name in CHAPTERS:
+        path = root / "book" / "chapters" / f"{name}.md"
+        parameters = {"connectome": str(source)} | FEW[name]
+        run_chapter(path, tmp_path / "executed", parameters, root=tmp_path)
+    tests = pd.read_csv(data / "derived" / "null_tests.csv")
+    assert tests["connectome"].nunique() == 1
+    assert set(tests["global_signal"]) == {"as supplied"}
+    assert Path(data / "derived" / "verdict.csv").is_file()
