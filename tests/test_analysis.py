@@ -205,10 +205,15 @@ def test_the_chapters_run_on_a_persons_own_connectome(root, tmp_path, layout):
     (data / "derived" / "trial_table.csv").write_text(
         'trial_id,modality,target\na,"[""rTMS""]","[""M1""]"\nb,"[""rTMS""]","[""M1""]"\n'
     )
-    for name in CHAPTERS:
+    # the second layout shows that any will do: one chapter is enough for that
+    for name in CHAPTERS if layout == "Lead-DBS" else CHAPTERS[:1]:
         path = root / "book" / "chapters" / f"{name}.md"
         parameters = {"connectome": str(source)} | FEW[name]
         run_chapter(path, tmp_path / "executed", parameters, root=tmp_path)
+    analyses = archive.read_analyses(data / "derived" / "analyses")
+    assert {key[1] for key in analyses} == {"as supplied", "simulated"}
+    if layout != "Lead-DBS":
+        return
     tests = pd.read_csv(data / "derived" / "null_tests.csv")
     assert tests["connectome"].nunique() == 1
     assert set(tests["global_signal"]) == {"as supplied"}

@@ -258,6 +258,13 @@ def test_hub_ranks_come_with_intervals_and_leave_one_out_ranges():
     assert best["rank_best"] == best["rank_worst"] == 1
 
 
+def test_only_strong_locations_can_be_hubs(monkeypatch):
+    monkeypatch.setattr(hubs, "MAXIMUM_REGIONS", 3)
+    z = np.array([[0.1, 0.5, -0.9, 0.4, 0.3], [0.1, 0.5, -0.9, 0.4, 0.3]])
+    maps = map_set(z, ["superficial", "deep"])
+    assert hubs.strongest_places(maps, np.array([0, 1])).tolist() == [1, 3, 4]
+
+
 def voxels(n=12, size=4.0):
     indices = np.argwhere(np.ones((n, n, n))).astype(np.int32)
     affine = np.diag([size, size, size, 1.0])

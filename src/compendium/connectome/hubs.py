@@ -12,6 +12,7 @@ import pandas as pd
 from compendium.connectome.networks import MapSet
 from compendium.connectome.overlap import group_maps
 
+MAXIMUM_REGIONS = 300
 MEASURES = ("strength", "participation", "betweenness")
 
 
@@ -51,6 +52,17 @@ def hub_measures(
             "betweenness": _carried_paths(weight, superficial, deep),
         }
     )
+
+
+def strongest_places(maps: MapSet, targets: np.ndarray) -> np.ndarray:
+    """Return the locations that can be hubs: the strongest `MAXIMUM_REGIONS`, in their order.
+
+    All paths run through strong locations; counting paths through every voxel of a brain would take
+    days and change no rank among the first.
+    """
+    weight = np.where(maps.own, np.nan, np.maximum(maps.z, 0))[targets]
+    strength = _mean_of_known(weight)
+    return np.sort(np.argsort(-strength, kind="stable")[:MAXIMUM_REGIONS])
 
 
 def _mean_of_known(values: np.ndarray) -> np.ndarray:
@@ -114,11 +126,16 @@ def rank_hubs(
 
     Returns
     -------
-    DataFrame, P rows, best first by strength
+    DataFrame, at most `MAXIMUM_REGIONS` rows, best first by strength
         For each measure: value, ``_low``, ``_high`` (95 % percentile interval), ``_rank``; and
         ``rank_worst``, ``rank_best``: the range of its strength rank when each target is left out.
     """
     superficial, deep = maps.rows(group="superficial"), maps.rows(group="deep")
+    places = strongest_places(maps, np.concatenate([superficial, deep]))
+    maps = MapSet(
+        maps.seeds, maps.z[:, places], maps.t[:, places], maps.own[:, places], maps.n_subjects
+    )
+    subject_z, names = subject_z[:, :, places], [names[place] for place in places]
     table = hub_measures(maps.z, maps.own, superficial, deep)
     random = np.random.default_rng(seed)
     n = len(subject_z)
