@@ -6,6 +6,7 @@ Run as a program: ``python -m compendium.chapters CHAPTER.md --out FOLDER [--set
 import argparse
 import contextlib
 import json
+import os
 import platform
 import sys
 import tempfile
@@ -268,6 +269,9 @@ def main() -> int:
     for item in options.set:
         name, _, value = item.partition("=")
         parameters[name] = json.loads(value)
+    # chapters run side by side: two that each take every core wait for each other
+    for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ.setdefault(name, "1")
     try:
         run_chapter(options.chapter, options.out, parameters)
     except (ChapterError, InputError) as error:
