@@ -99,10 +99,7 @@ def headline_specifications(
         own = all(option == CHOICES[name][0] for name, option in chosen.items())
         for value in shown:
             one = share(sum(value in cell for cell in kept["paper_class"]), len(kept))
-            rows.append(
-                {"class": value, **chosen, "k": one.k, "n": one.n, "share": one.estimate}
-                | {"low": one.low, "high": one.high, "text": str(one), "own": own}
-            )
+            rows.append({"class": value, **chosen, **one.row, "own": own})
     table = pd.DataFrame(rows)
     first = table[table["class"] == shown[0]].sort_values("share", kind="stable")
     order = {tuple(row): place for place, row in enumerate(first[list(CHOICES)].to_numpy(), 1)}
@@ -192,7 +189,7 @@ def beside_the_paper(
             one = stated[value]
             if one.exact:
                 known = share(one.counts[0], one.n)
-                rows.append(_line(value, "the paper", known, str(known)))
+                rows.append({"class": value, "source": "the paper", **known.row, "bound": False})
             else:
                 limit = one.counts[1] / one.n
                 text = f"{one.printed} of {one.n}: at most {one.counts[1]} trials"
@@ -208,15 +205,5 @@ def beside_the_paper(
                 )
         for name, table in ours.items():
             count = share(sum(value in cell for cell in table["paper_class"]), len(table))
-            rows.append(_line(value, name, count, str(count)))
+            rows.append({"class": value, "source": name, **count.row, "bound": False})
     return pd.DataFrame(rows).astype({"k": "Int64"})
-
-
-def _line(value: str, source: str, one: object, text: str) -> dict[str, object]:
-    return {"class": value, "source": source, "k": one.k, "n": one.n} | {
-        "share": one.estimate,
-        "low": one.low,
-        "high": one.high,
-        "text": text,
-        "bound": False,
-    }

@@ -12,6 +12,7 @@ from compendium.errors import InputError
 
 NOT_STATED = "not stated"
 OTHER = "other"
+SHARE_COLUMNS = ["value", "k", "n", "share", "low", "high", "text", "of", "known"]
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,19 @@ class Share:
             return "no estimate"
         low, high = 100 * self.low, 100 * self.high
         return f"{100 * self.estimate:.1f} % ({low:.1f}–{high:.1f})"
+
+    @property
+    def row(self) -> dict[str, object]:
+        """The share as columns of a table."""
+        return {
+            "k": self.k,
+            "n": self.n,
+            "share": self.estimate,
+            "low": self.low,
+            "high": self.high,
+            "text": str(self),
+            "of": self.of,
+        }
 
     def __str__(self) -> str:
         return f"{self.k:,} of {self.n:,}, {self.percent}"
@@ -141,23 +155,17 @@ def share_table(
             value,
         ),
     )
-    shares = [share(tally[value], len(table), of=of) for value in ranked]
-    rows = [
-        (
-            value,
-            one.k,
-            one.n,
-            one.estimate,
-            one.low,
-            one.high,
-            str(one),
-            one.of,
-            value not in unknown,
-        )
-        for value, one in zip(ranked, shares, strict=True)
-    ]
-    columns = ["value", "k", "n", "share", "low", "high", "text", "of", "known"]
-    return pd.DataFrame(rows, columns=columns)
+    return pd.DataFrame(
+        [
+            {
+                "value": value,
+                **share(tally[value], len(table), of=of).row,
+                "known": value not in unknown,
+            }
+            for value in ranked
+        ],
+        columns=SHARE_COLUMNS,
+    )
 
 
 def lump_rare(table: pd.DataFrame, column: str, *, least: int, name: str) -> pd.DataFrame:
