@@ -9,8 +9,9 @@ from playwright.sync_api import sync_playwright
 
 from compendium.exports import json_text, ris_text, write_exports
 from compendium.landscape import ATTRIBUTES, trial_labels, trial_table
+from compendium.statistics import share_table
 from compendium.tables import read_table
-from compendium.trial_list import trial_list_markup
+from compendium.trial_list import open_trials, trial_list_markup
 from tests.book_pages import browser_path, launch
 
 HOSTILE = '</td><script>alert("x")</script>\u202egnp\r\nER  - '
@@ -127,6 +128,15 @@ def test_the_list_is_whole_without_a_script(markup):
     assert "Canada, France" in details
     assert "read by coder-a" in details
     assert "rule m-1" in details
+
+
+def test_a_share_leads_to_its_trials():
+    table = pd.DataFrame({"modality": [("rTMS",), ("a & b",)]})
+    page = BeautifulSoup(open_trials(share_table(table, "modality"), "modality"), "html.parser")
+    assert [link["href"] for link in page.find_all("a")] == [
+        "12_trial_table.html?modality=a+%26+b",
+        "12_trial_table.html?modality=rTMS",
+    ]
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,15 @@ import pandas as pd
 import pytest
 
 from compendium.errors import InputError
-from compendium.landscape import ATTRIBUTES, in_scope, known_by, trial_labels, trial_table
+from compendium.landscape import (
+    ATTRIBUTES,
+    in_scope,
+    known_by,
+    read_trial_table,
+    trial_labels,
+    trial_table,
+)
+from compendium.tables import write_table
 
 SNAPSHOTS = {"now": {"processed_date": "2020-07-28"}, "later": {"processed_date": "2026-04"}}
 
@@ -65,6 +73,14 @@ def test_a_trial_has_its_lead_record_s_facts_and_the_union_of_labels():
     both = trial_table(*world(), SNAPSHOTS, keep=("include", "unsure"))
     assert both["trial_id"].tolist() == ["T1", "T2"]
     assert both["target"].tolist() == [("M1",), ()]
+
+
+def test_a_trial_table_comes_back_from_its_file(tmp_path):
+    table = trial_table(*world(), SNAPSHOTS, keep=("include", "unsure"))
+    back = read_trial_table(write_table(table, tmp_path / "trial_table.csv"))
+    pd.testing.assert_frame_equal(back, table, check_dtype=False)
+    assert back["modality"].tolist() == [("tDCS",), ("SCS",)]
+    assert str(back["enrolment"].dtype) == "Int64"
 
 
 def test_evidence_is_that_of_the_labels_that_count():

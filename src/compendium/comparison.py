@@ -5,9 +5,11 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
-from compendium.landscape import in_scope, known_by
+from compendium.codebook import Codebook
+from compendium.landscape import RULE, in_scope, known_by, trial_table
 from compendium.published import Published
 from compendium.statistics.shares import share
+from compendium.verdicts import PRECEDENCE, trial_verdicts
 
 EXTENSION = "extension"
 # choice: its options, the book's own first
@@ -19,6 +21,59 @@ CHOICES: dict[str, tuple[str, str]] = {
     "unsure": ("left out", "counted in"),
     "several classes": ("under each", "left out"),
 }
+
+
+def paper_classes(codebook: Codebook) -> list[str]:
+    """Return the codebook's classes of the paper, without the extension."""
+    return [code for code in codebook["paper_class"].values if code != EXTENSION]
+
+
+def counted_tables(
+    trials: pd.DataFrame,
+    records: pd.DataFrame,
+    decisions: pd.DataFrame,
+    labels: Mapping[str, pd.DataFrame],
+    snapshots: Mapping[str, Mapping[str, object]],
+) -> dict[tuple[str, str], pd.DataFrame]:
+    """Make a trial table for each way to decide and each unit to count in.
+
+    Parameters
+    ----------
+    trials, records, decisions : DataFrame
+        Tables of the steps before; `decisions` of rules and of persons.
+    labels : mapping
+        Option of "decided by" → labels made that way.
+    snapshots : mapping
+        Manifest of each snapshot by its id.
+
+    Returns
+    -------
+    dict
+        (option of "decided by", option of "counted in") → all that is included or unsure. Counted
+        in records, every record is a trial of its own.
+    """
+    alone = pd.DataFrame(
+        {
+            "trial_id": records["record_id"],
+            "record_ids": [(name,) for name in records["record_id"]],
+            "registries": [(name,) for name in records["registry"]],
+            "lead_record_id": records["record_id"],
+        }
+    )
+    voices = dict(zip(CHOICES["decided by"], (PRECEDENCE, (RULE,)), strict=True))
+    units = dict(zip(CHOICES["counted in"], (trials, alone), strict=True))
+    return {
+        (who, unit): trial_table(
+            members,
+            records,
+            trial_verdicts(members, decisions, heard),
+            labels[who],
+            snapshots,
+            keep=("include", "unsure"),
+        )
+        for who, heard in voices.items()
+        for unit, members in units.items()
+    }
 
 
 def narrow(

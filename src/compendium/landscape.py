@@ -1,11 +1,14 @@
 """The trial table: one row per included trial, with its record's facts and its labels."""
 
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from urllib.parse import quote
 
 import pandas as pd
 
+from compendium.codebook import NOT_STATED
 from compendium.errors import InputError
+from compendium.tables import read_table
 
 RULE = "rule"
 PORTAL = "https://trialsearch.who.int/Trial2.aspx?TrialID="
@@ -97,6 +100,20 @@ def trial_table(
     return table
 
 
+def read_trial_table(path: Path) -> pd.DataFrame:
+    """Read a trial table that `compendium.tables.write_table` wrote, lists as tuples.
+
+    Parameters
+    ----------
+    path : Path
+        CSV or Parquet.
+    """
+    names = read_table(path).columns
+    labels = [name.removesuffix("_by") for name in names if name.endswith("_by")]
+    lists = ("record_ids", "registries", "countries", *(name for name in labels if name in names))
+    return read_table(path, lists=lists, integers=("enrolment",))
+
+
 def trial_labels(table: pd.DataFrame, labels: pd.DataFrame) -> pd.DataFrame:
     """Return the labels that count for each trial, with the words that led to them.
 
@@ -124,16 +141,21 @@ def trial_labels(table: pd.DataFrame, labels: pd.DataFrame) -> pd.DataFrame:
 def _trial_labels(
     table: pd.DataFrame, labels: pd.DataFrame
 ) -> tuple[dict[tuple[str, str], tuple[str, ...]], dict[tuple[str, str], str]]:
-    counted = trial_labels(table, labels)
     values: dict[tuple[str, str], tuple[str, ...]] = {}
-    makers: dict[tuple[str, str], str] = {}
-    for (trial, variable), group in counted.groupby(["trial_id", "variable"], sort=False):
-        found = tuple(dict.fromkeys(group["value"]))
+    makers: dict[tuple[str, str], set[str]] = {}
+    counted = trial_labels(table, labels)
+    for trial, variable, value, maker in zip(
+        *(counted[name] for name in ("trial_id", "variable", "value", "made_by")), strict=True
+    ):
+        key = (trial, variable)
+        makers.setdefault(key, set()).add(maker)
+        held = values.get(key, ())
         # one record may state what another leaves open
-        stated = tuple(value for value in found if value != "not stated")
-        values[trial, variable] = stated or found
-        makers[trial, variable] = " + ".join(sorted(set(group["made_by"])))
-    return values, makers
+        if value == NOT_STATED and held:
+            continue
+        held = tuple(one for one in held if one != NOT_STATED)
+        values[key] = held if value in held else (*held, value)
+    return values, {key: " + ".join(sorted(names)) for key, names in makers.items()}
 
 
 def entry_address(number: str, address: object) -> str:

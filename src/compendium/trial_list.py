@@ -3,12 +3,15 @@
 import html
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from urllib.parse import quote_plus
 
 import pandas as pd
 
 from compendium.landscape import RULE, entry_address
 from compendium.statistics.shares import NOT_STATED, values_of
 from compendium.wording import WORDS, in_words
+
+LIST_PAGE = "12_trial_table.html"
 
 
 @dataclass(frozen=True)
@@ -103,6 +106,26 @@ def trial_list_markup(
         f'<th scope="col" role="columnheader" data-name="trial" data-sort="text">Trial</th>{heads}'
         f'</tr></thead><tbody role="rowgroup">{body}</tbody></table></div>'
     )
+
+
+def open_trials(shares: pd.DataFrame, variable: str, page: str = LIST_PAGE) -> str:
+    """Return links from the values of a share table to the list of the trials behind each.
+
+    Parameters
+    ----------
+    shares : DataFrame
+        As `compendium.statistics.share_table` returns it, `value` in words.
+    variable : str
+        A filtered column of the list.
+    page : str
+        Where the list stands.
+    """
+    links = ", ".join(
+        f'<a href="{page}?{variable}={html.escape(quote_plus(row.value))}">'
+        f"{html.escape(row.value)}</a> ({row.k:,})"
+        for row in shares[shares["k"] > 0].itertuples()
+    )
+    return f'<p class="open-trials">Open the trials: {links}</p>'
 
 
 def _row(

@@ -1,5 +1,7 @@
 """Charts of shares: a dot where the estimate is, a line as long as what is not known."""
 
+from collections.abc import Sequence
+
 import altair as alt
 import pandas as pd
 
@@ -16,7 +18,9 @@ def describe_shares(shares: pd.DataFrame, subject: str) -> str:
     return f"{subject}. " + "; ".join(rows) + more + "."
 
 
-def share_dots(shares: pd.DataFrame, *, subject: str, group: str = "") -> alt.LayerChart:
+def share_dots(
+    shares: pd.DataFrame, *, subject: str, group: str = "", groups: Sequence[str] = ()
+) -> alt.LayerChart:
     """Draw shares with their intervals, one row a value.
 
     Parameters
@@ -27,7 +31,9 @@ def share_dots(shares: pd.DataFrame, *, subject: str, group: str = "") -> alt.La
     subject : str
         What is shown, for the text alternative: "Stimulation modality of 460 trials".
     group : str
-        A column of `shares` to colour by; its values in order of appearance.
+        A column of `shares` to colour by.
+    groups : sequence of str
+        Its values in the order of the house's colours; default: order of appearance.
     """
     rows = shares.assign(
         label=[f"{row.k:,} · {100 * row.share:.1f} %" for row in shares.itertuples()],
@@ -46,7 +52,7 @@ def share_dots(shares: pd.DataFrame, *, subject: str, group: str = "") -> alt.La
     rows = rows[columns]
     paint = {}
     if group:
-        groups = list(dict.fromkeys(rows[group]))
+        groups = [*groups] or list(dict.fromkeys(rows[group]))
         paint["color"] = alt.Color(
             f"{group}:N",
             title=None,

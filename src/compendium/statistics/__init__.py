@@ -21,7 +21,7 @@ from compendium.statistics.shares import (
     share_note,
     share_table,
 )
-from compendium.statistics.years import Trend, starts_per_year, trend
+from compendium.statistics.years import Trend, last_complete_year, starts_per_year, trend
 
 __all__ = [
     "NOT_STATED",
@@ -32,6 +32,7 @@ __all__ = [
     "discontinuation",
     "enrolment_quartiles",
     "gap_map",
+    "last_complete_year",
     "lump_rare",
     "masking_shares",
     "posted_by",

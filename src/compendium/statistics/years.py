@@ -1,6 +1,6 @@
 """Starts per year and their trend."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,6 +9,24 @@ import statsmodels.api as sm
 
 from compendium.errors import InputError
 from compendium.statistics.shares import values_of
+
+
+def last_complete_year(dates: Iterable[str]) -> int:
+    """Return the last calendar year that all data cover to its end.
+
+    Parameters
+    ----------
+    dates : iterable of str
+        Day, or at least year, to which each snapshot reaches, in ISO form.
+
+    Examples
+    --------
+    >>> last_complete_year(["2020-07-28", "2026-04"]), last_complete_year(["2020-12-31"])
+    (2019, 2020)
+    """
+    first = min(dates)
+    year = int(first[:4])
+    return year if first[4:] == "-12-31" else year - 1
 
 
 def starts_per_year(
