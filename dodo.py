@@ -22,6 +22,7 @@ from compendium.inputs import EXTERNAL, connectome_files, resolve_inputs  # noqa
 BUILD = ROOT / "_build"
 EXECUTED = BUILD / "executed"
 VIEWS = "data/derived/views"
+DOWNLOADS = "data/derived/downloads"
 
 DOIT_CONFIG = {
     "default_tasks": ["book"],
@@ -113,7 +114,8 @@ def task_html():
     """Build the pages from the executed chapters, strictly, and swap them in."""
     chapters = list(task_chapter())
     names = [chapter["name"] for chapter in chapters]
-    views = [t for chapter in chapters for t in chapter["targets"] if f"{VIEWS}/" in t]
+    targets = [target for chapter in chapters for target in chapter["targets"]]
+    served = [t for t in targets if f"{VIEWS}/" in t or f"{DOWNLOADS}/" in t]
     return {
         "actions": [
             (drop_orphans, [names]),
@@ -128,7 +130,7 @@ def task_html():
             *book_files(),
             str(ROOT / "requirements.lock"),
             *(str(EXECUTED / f"{name}.ipynb") for name in names),
-            *views,
+            *served,
         ],
         "targets": [str(BUILD / "html" / "index.html")],
         "uptodate": [config_changed(last_commit(ROOT))],

@@ -72,7 +72,8 @@ def vendor(folder: Path, views: Path) -> None:
     folder : Path
         Becomes part of the book's static files.
     views : Path
-        Interactive pages that chapters made; copied beside the viewer they use.
+        Interactive pages that chapters made; copied beside the viewer they use. Files that readers
+        may save lie in the folder ``downloads`` beside it.
     """
     import vl_convert
 
@@ -94,6 +95,10 @@ def vendor(folder: Path, views: Path) -> None:
         stream.write(niivue_script())
     for page in sorted(views.glob("*.html")):
         shutil.copyfile(page, pages / page.name)
+    saved = folder / "downloads"
+    saved.mkdir(exist_ok=True)
+    for path in sorted((views.parent / "downloads").glob("*")):
+        shutil.copyfile(path, saved / path.name)
 
 
 def build(staged: Path, out: Path) -> None:
