@@ -9,8 +9,10 @@ from compendium.comparison import (
     CHOICES,
     beside_the_paper,
     bridge,
+    choice_effects,
     headline_specifications,
     narrow,
+    order_note,
 )
 from compendium.errors import InputError
 from compendium.published import counts_behind, read_published
@@ -107,6 +109,32 @@ def test_every_combination_is_counted_once_and_one_is_the_book_s(tables):
     assert own["text"]["non-invasive cortical"].startswith("2 of 4")
     first = specifications[specifications["class"] == CLASSES[0]].sort_values("rank")
     assert first["share"].is_monotonic_increasing
+
+
+def test_what_each_choice_moves_is_measured_with_the_others_held(tables):
+    specifications = headline_specifications(tables, CLASSES, DATE, CLASSES)
+    effects = choice_effects(specifications).set_index("choice")
+    assert set(effects.index) == set(CHOICES)
+    # both ways to decide, and both units, were given the same table
+    assert effects.loc["decided by", CLASSES].abs().max() == 0
+    assert effects.loc["counted in", CLASSES].abs().max() == 0
+    wider = effects.loc["denominator"]
+    assert wider["to"] == "with the extension"
+    assert wider["spinal cord"] < 0, "a wider denominator makes a share smaller"
+    assert effects.index[-1] in ("decided by", "counted in")
+
+
+def test_the_order_and_the_meeting_of_intervals_are_said(tables, published):
+    beside = beside_the_paper(published, {"ours": tables["rules only", "trials"]}, CLASSES)
+    assert order_note(beside, "ours").startswith("the classes stand in another order")
+    same = tables["rules only", "trials"].assign(
+        paper_class=[(CLASSES[0],)] * 5 + [(CLASSES[1],)] * 4
+    )
+    beside = beside_the_paper(published, {"ours": same}, CLASSES)
+    assert order_note(beside, "ours") == (
+        "the classes stand in the paper's order; our interval and the paper's meet for "
+        "non-invasive cortical, spinal cord, deep brain"
+    )
 
 
 def test_the_bridge_sums_to_the_difference(tables, published):

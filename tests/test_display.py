@@ -6,6 +6,7 @@ import altair as alt
 import pandas as pd
 import pytest
 from bs4 import BeautifulSoup
+from myst_nb.core.variables import format_plain_text
 
 from compendium import display
 from compendium.charts import renderer
@@ -92,7 +93,8 @@ def test_a_table_tells_heads_from_cells_and_missing_from_none():
 
 
 def test_a_quoted_number_reaches_prose_without_quotation_marks():
-    assert repr(display._Phrase("49.3 %")) == "49.3 %"
+    for text in ("49.3 %", "3,485", "+9.7", "0.50", "(a)", "487", "'quoted'", "1_000", "007"):
+        assert format_plain_text(repr(display._Phrase(text)), "") == text
 
 
 def test_an_empty_table_says_so():

@@ -269,7 +269,7 @@ def test_a_reader_s_words_become_decisions_with_the_rules_code_where_both_agree(
     said = reader_decisions(scope, rules, "whole")
     assert list(said.columns) == list(rules.columns)
     assert said["record_id"].tolist() == ["A", "B"]
-    assert said["reason"].tolist() == ["not-pain", "in-the-reader-s-words"]
+    assert said["reason"].tolist() == ["not-pain", "readers-own-words"]
     assert said["matched"].tolist() == ["not about pain", "TENS only"]
     assert said["start"].isna().all()
 

@@ -46,7 +46,7 @@ def test_agreement_by_half_and_its_absence():
         "all": 40,
     }
     assert told["same"].iloc[-1].startswith("40 of 40, 100.0 %")
-    assert agreement_note(told).startswith("the same decision on ")
+    assert "records decided alike, κ 1.00" in agreement_note(told)
     stranger = scope.assign(record_id="X" + scope["record_id"])
     nothing = scope_agreement(final, stranger, clusters)
     assert nothing.empty

@@ -162,6 +162,55 @@ def headline_specifications(
     return table
 
 
+def choice_effects(specifications: pd.DataFrame) -> pd.DataFrame:
+    """Say how far each choice moves each share, all other choices being equal.
+
+    Parameters
+    ----------
+    specifications : DataFrame
+        As `headline_specifications` returns it.
+
+    Returns
+    -------
+    DataFrame
+        `choice`, `from`, `to`, and one column per class: the mean change in percentage points from
+        the book's own option to the other, over all combinations of the rest. The choice that
+        moves the first class most comes first.
+    """
+    rows = []
+    for choice, (own, other) in CHOICES.items():
+        rest = ["class", *(name for name in CHOICES if name != choice)]
+        sides = specifications.set_index([*rest, choice])["share"].unstack(choice)
+        change = (100 * (sides[other] - sides[own])).groupby("class").mean()
+        rows.append({"choice": choice, "from": own, "to": other, **change})
+    effects = pd.DataFrame(rows)
+    first = specifications["class"].iloc[0]
+    order = effects[first].abs().sort_values(ascending=False, kind="stable").index
+    return effects.loc[order].reset_index(drop=True)
+
+
+def order_note(beside: pd.DataFrame, source: str) -> str:
+    """Say whether the classes stand in the paper's order, and whose intervals meet the paper's.
+
+    Parameters
+    ----------
+    beside : DataFrame
+        As `beside_the_paper` returns it.
+    source : str
+        The count of ours to compare.
+    """
+    both = beside.pivot(index="class", columns="source", values=["share", "low", "high"])
+    paper = both.xs("the paper", axis=1, level=1)
+    own = both.xs(source, axis=1, level=1).loc[paper["high"].notna()]
+    paper = paper.loc[own.index]
+    ranked = paper["share"].fillna(paper["high"]).sort_values(ascending=False).index
+    same = list(own["share"].sort_values(ascending=False).index) == list(ranked)
+    meet = (own["low"] <= paper["high"]) & (paper["low"] <= own["high"])
+    order = "in the paper's order" if same else "in another order than in the paper"
+    met = ", ".join(name for name in ranked if meet[name]) or "no class"
+    return f"the classes stand {order}; our interval and the paper's meet for {met}"
+
+
 def bridge(
     tables: Mapping[tuple[str, str], pd.DataFrame],
     classes: Sequence[str],

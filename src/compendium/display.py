@@ -7,6 +7,7 @@ import base64
 import html
 import re
 import unicodedata
+from ast import literal_eval
 from collections.abc import Mapping, Sequence
 
 import pandas as pd
@@ -37,10 +38,18 @@ class Markup:
 
 
 class _Phrase(str):
-    """Text whose representation is the text itself, so that prose shows it without quotes."""
+    """Text that reaches prose as it is.
+
+    The book's builder reads a bound text as Python where it can: "3,485" would become a pair of
+    numbers and "+9.7" lose its sign. Such texts are represented with quotes, which it takes off.
+    """
 
     def __repr__(self) -> str:
-        return str(self)
+        try:
+            literal_eval(str(self))
+        except (SyntaxError, ValueError):
+            return str(self)
+        return super().__repr__()
 
 
 def put(markup: Markup) -> None:

@@ -132,7 +132,7 @@ def agreement_note(agreement: pd.DataFrame, half: str = "held") -> str:
     if row.empty:
         return "not measurable on this snapshot, which holds too few of the records that were read"
     one = row.iloc[0]
-    return f"the same decision on {one['same']} records, κ {one['kappa']}, AC1 {one['AC1']}"
+    return f"{one['same']} records decided alike, κ {one['kappa']}, AC1 {one['AC1']}"
 
 
 def life_of(trial_id: str, events: pd.DataFrame, trials: pd.DataFrame) -> pd.DataFrame:

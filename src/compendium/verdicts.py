@@ -8,7 +8,7 @@ from compendium.errors import InputError
 
 DECISIONS = ("include", "unsure", "exclude")
 PRECEDENCE = ("coder-a", "rule")
-READERS_REASON = "in-the-reader-s-words"
+READERS_REASON = "readers-own-words"
 VERDICT_COLUMNS = (
     "trial_id",
     "stage",

@@ -63,7 +63,9 @@ def side_by_side(table: pd.DataFrame, *, sources: Sequence[str]) -> alt.LayerCha
         .encode(y=y, yOffset=offset, x=x, color=color, tooltip=tooltip)
     )
     return alt.layer(whisker, dot, limit).properties(
-        width="container", height=alt.Step(19, **{"for": "offset"}), description=words + "."
+        width="container",
+        height=(19 * len(sources) + 14) * table["class"].nunique(),
+        description=words + ".",
     )
 
 

@@ -64,7 +64,7 @@ def gap_heat(cells: pd.DataFrame, *, row_title: str, column_title: str, n: int) 
     )
     numbers = base.transform_filter("datum.n > 0").mark_text(fontSize=10).encode(text="n:Q")
     return alt.layer(squares, numbers).properties(
-        width="container", height=alt.Step(CELL), description=words
+        width="container", height=CELL * cells["row"].nunique(), description=words
     )
 
 
@@ -190,7 +190,7 @@ def enrolment_strip(
         y=y, x=alt.X("q3:Q", title=title), text="label:N"
     )
     return alt.layer(ticks, box, middle, label).properties(
-        width="container", height=alt.Step(52), description=words + "."
+        width="container", height=52 * len(quartiles), description=words + "."
     )
 
 
@@ -245,5 +245,5 @@ def discontinuation_bounds(table: pd.DataFrame, *, subject: str) -> alt.LayerCha
         .encode(y=y, x=alt.X("end:Q", title=title), text="label:N")
     )
     return alt.layer(bounds, whisker, dot, label).properties(
-        width="container", height=alt.Step(30), description=words
+        width="container", height=30 * len(rows), description=words
     )

@@ -85,5 +85,5 @@ def share_dots(
     )
     words = base.mark_text(align="left", dx=8, fontSize=11).encode(y=y, x="high:Q", text="label:N")
     return alt.layer(whiskers, dots, unknown, words).properties(
-        width="container", height=alt.Step(ROW), description=describe_shares(shares, subject)
+        width="container", height=ROW * len(rows), description=describe_shares(shares, subject)
     )
