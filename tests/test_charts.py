@@ -75,8 +75,7 @@ def test_map(trials, root):
     words = drawn(chart)
     assert "France 30 of 60" in words
     assert "Singapore 30 of 60" in words, "a country too small to be drawn is still said"
-    # the outlines are drawn twice and stored once
-    assert len(chart_markup(chart, caption="c")) < 700_000
+    assert len(chart_markup(chart, caption="c")) < 400_000
 
 
 def test_sizes(trials):

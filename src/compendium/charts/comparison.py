@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import altair as alt
 import pandas as pd
 
-from compendium.charts.shares import QUIET
+from compendium.charts.shares import FIT, QUIET
 
 STRIP = 260  # px for the shares
 ROW_OF_CHOICE = 29  # px for each choice below them
@@ -64,6 +64,7 @@ def side_by_side(table: pd.DataFrame, *, sources: Sequence[str]) -> alt.LayerCha
     )
     return alt.layer(whisker, dot, limit).properties(
         width="container",
+        autosize=FIT,
         height=(19 * len(sources) + 14) * table["class"].nunique(),
         description=words + ".",
     )
@@ -146,6 +147,7 @@ def specification_strip(
     )
     return alt.layer(paper, whiskers, dots, own, matrix, labels).properties(
         width="container",
+        autosize=FIT,
         height=STRIP + ROW_OF_CHOICE * (len(choices) + 1),
         description=words + ".",
     )

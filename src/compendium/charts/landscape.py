@@ -5,13 +5,20 @@ from typing import Any
 import altair as alt
 import pandas as pd
 
-from compendium.charts.shares import QUIET
+from compendium.charts.shares import FIT, QUIET
 
 CELL = 25  # px
 # trials in a country: name of the band, and from how many on
-BANDS = (("1", 1), ("2–4", 2), ("5–9", 5), ("10–19", 10), ("20–49", 20), ("50 or more", 50))
-SHADES = [0.2, 0.36, 0.52, 0.68, 0.84, 1.0]
-NO_TRIALS = "#9aa5b133"  # a veil that shows as land on white and on black
+BANDS = (
+    ("none", 0),
+    ("1", 1),
+    ("2–4", 2),
+    ("5–9", 5),
+    ("10–19", 10),
+    ("20–49", 20),
+    ("50 or more", 50),
+)
+SHADES = [0.13, 0.3, 0.42, 0.56, 0.7, 0.85, 1.0]
 
 
 def gap_heat(cells: pd.DataFrame, *, row_title: str, column_title: str, n: int) -> alt.LayerChart:
@@ -64,11 +71,11 @@ def gap_heat(cells: pd.DataFrame, *, row_title: str, column_title: str, n: int) 
     )
     numbers = base.transform_filter("datum.n > 0").mark_text(fontSize=10).encode(text="n:Q")
     return alt.layer(squares, numbers).properties(
-        width="container", height=CELL * cells["row"].nunique(), description=words
+        width="container", autosize=FIT, height=CELL * cells["row"].nunique(), description=words
     )
 
 
-def world_map(countries: pd.DataFrame, outlines: dict[str, Any], *, n: int) -> alt.LayerChart:
+def world_map(countries: pd.DataFrame, outlines: dict[str, Any], *, n: int) -> alt.Chart:
     """Draw in how many trials each country has a site.
 
     Parameters
@@ -93,16 +100,15 @@ def world_map(countries: pd.DataFrame, outlines: dict[str, Any], *, n: int) -> a
         values=outlines, format=alt.TopoDataFormat(type="topojson", feature="countries")
     )
     found = alt.LookupData(
-        data=alt.Data(values=banded[["value", "name", "band", "text"]].to_dict("records")),
+        data=alt.Data(values=banded[["value", "band", "text"]].to_dict("records")),
         key="value",
-        fields=["name", "band", "text"],
+        fields=["band", "text"],
     )
-    land = alt.Chart(shapes).mark_geoshape(fill=NO_TRIALS, stroke=QUIET, strokeWidth=0.3)
-    coloured = (
+    return (
         alt.Chart(shapes)
-        .transform_lookup(lookup="id", from_=found)
-        .transform_filter("isValid(datum.band)")
-        .mark_geoshape(stroke=QUIET, strokeWidth=0.4)
+        .transform_lookup(lookup="id", from_=found, default="none")
+        .transform_calculate(country="datum.properties.name")
+        .mark_geoshape(stroke=QUIET, strokeWidth=0.5)
         .encode(
             opacity=alt.Opacity(
                 "band:O",
@@ -113,19 +119,16 @@ def world_map(countries: pd.DataFrame, outlines: dict[str, Any], *, n: int) -> a
                     direction="horizontal",
                     symbolType="square",
                     symbolSize=170,
-                    columns=6,
+                    columns=7,
                 ),
             ),
             tooltip=[
-                alt.Tooltip("name:N", title="country"),
+                alt.Tooltip("country:N", title="country"),
                 alt.Tooltip("text:N", title="trials with a site"),
             ],
         )
-    )
-    return (
-        alt.layer(land, coloured)
         .project("naturalEarth1")
-        .properties(width="container", height=330, description=words)
+        .properties(width="container", autosize=FIT, height=330, description=words)
     )
 
 
@@ -190,7 +193,7 @@ def enrolment_strip(
         y=y, x=alt.X("q3:Q", title=title), text="label:N"
     )
     return alt.layer(ticks, box, middle, label).properties(
-        width="container", height=52 * len(quartiles), description=words + "."
+        width="container", autosize=FIT, height=52 * len(quartiles), description=words + "."
     )
 
 
@@ -245,5 +248,5 @@ def discontinuation_bounds(table: pd.DataFrame, *, subject: str) -> alt.LayerCha
         .encode(y=y, x=alt.X("end:Q", title=title), text="label:N")
     )
     return alt.layer(bounds, whisker, dot, label).properties(
-        width="container", height=30 * len(rows), description=words
+        width="container", autosize=FIT, height=30 * len(rows), description=words
     )

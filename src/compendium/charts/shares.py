@@ -6,6 +6,8 @@ import altair as alt
 import pandas as pd
 
 ROW = 25  # px a row
+# the container gives the width, the rows the height
+FIT = alt.AutoSizeParams(type="fit-x", contains="padding")
 QUIET = "#7b8794"  # a grey that shows on white and on black
 SPOKEN = 15  # values that a text alternative names before it refers to the table
 
@@ -85,5 +87,8 @@ def share_dots(
     )
     words = base.mark_text(align="left", dx=8, fontSize=11).encode(y=y, x="high:Q", text="label:N")
     return alt.layer(whiskers, dots, unknown, words).properties(
-        width="container", height=ROW * len(rows), description=describe_shares(shares, subject)
+        width="container",
+        autosize=FIT,
+        height=ROW * len(rows),
+        description=describe_shares(shares, subject),
     )

@@ -3,7 +3,7 @@
 import altair as alt
 import pandas as pd
 
-from compendium.charts.shares import QUIET
+from compendium.charts.shares import FIT, QUIET
 
 
 def start_bars(starts: pd.DataFrame, *, order: list[str], subject: str) -> alt.LayerChart:
@@ -70,7 +70,9 @@ def start_bars(starts: pd.DataFrame, *, order: list[str], subject: str) -> alt.L
             .mark_text(align="left", baseline="top", y=2, dx=-8, fontSize=11, color=QUIET)
             .encode(x="year:O", text="words:N")
         )
-    return alt.layer(*layers).properties(width="container", height=280, description=words)
+    return alt.layer(*layers).properties(
+        width="container", autosize=FIT, height=280, description=words
+    )
 
 
 def results_curve(
@@ -131,5 +133,5 @@ def results_curve(
         .encode(x=x, text="words:N")
     )
     return alt.layer(band, rules, names, line).properties(
-        width="container", height=280, description=words
+        width="container", autosize=FIT, height=280, description=words
     )
