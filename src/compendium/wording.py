@@ -56,10 +56,10 @@ WORDS: dict[str, dict[str, str]] = {
         "QUADRUPLE": "four parties masked",
     },
     "sponsor_class": {
-        "OTHER": "universities, hospitals, charities",
+        "OTHER": "university, hospital, other",
         "INDUSTRY": "industry",
         "FED": "US federal agency",
-        "NIH": "US National Institutes of Health",
+        "NIH": "US NIH",
         "OTHER_GOV": "other government",
         "INDIV": "individual",
         "NETWORK": "network",

@@ -39,7 +39,7 @@ def side_by_side(table: pd.DataFrame, *, sources: Sequence[str]) -> alt.LayerCha
         "point:Q",
         title=title,
         scale=alt.Scale(domain=[0, reach], nice=False),
-        axis=alt.Axis(format=".0%", tickCount=5),
+        axis=alt.Axis(format=".0%", tickCount=5, titleAnchor="end"),
     )
     color = alt.Color(
         "source:N",

@@ -5,7 +5,7 @@ from typing import Any
 import altair as alt
 import pandas as pd
 
-from compendium.charts.shares import FIT, QUIET
+from compendium.charts.shares import FIT, QUIET, TURN
 
 CELL = 25  # px
 # trials in a country: name of the band, and from how many on
@@ -163,7 +163,9 @@ def enrolment_strip(
         "enrolment:Q",
         title=title,
         scale=alt.Scale(type="log", nice=False, domain=[1, float(trials["enrolment"].max()) * 1.1]),
-        axis=alt.Axis(values=[1, 3, 10, 30, 100, 300, 1000, 3000, 10000], format=","),
+        axis=alt.Axis(
+            values=[1, 3, 10, 30, 100, 300, 1000, 3000, 10000], format=",", titleAnchor="end"
+        ),
     )
     ticks = (
         alt.Chart(trials[["group", "enrolment", "name"]])
@@ -223,9 +225,9 @@ def discontinuation_bounds(table: pd.DataFrame, *, subject: str) -> alt.LayerCha
     base = alt.Chart(rows)
     y = alt.Y("value:N", sort=None, title=None, axis=alt.Axis(labelLimit=190, grid=False))
     title = "share stopped early, of trials stopped or completed"
-    reach = min(1.0, float(rows[["high", "worst"]].max().max()) * 1.2 + 0.02)
+    reach = min(1.0, float(rows[["high", "worst"]].max().max()) * 1.05 + 0.01)
     scale = alt.Scale(domain=[0, reach], nice=False)
-    axis = alt.Axis(format=".0%", tickCount=5)
+    axis = alt.Axis(format=".0%", tickCount=5, titleAnchor="end")
     bounds = base.mark_bar(height=13, opacity=0.22, cornerRadius=3).encode(
         y=y, x=alt.X("best:Q", title=title, scale=scale, axis=axis), x2="worst:Q"
     )
@@ -242,11 +244,19 @@ def discontinuation_bounds(table: pd.DataFrame, *, subject: str) -> alt.LayerCha
             alt.Tooltip("worst:Q", title="if all unknown were stopped", format=".0%"),
         ],
     )
-    label = (
-        base.transform_calculate(end="max(datum.high, datum.worst)")
-        .mark_text(align="left", dx=8, fontSize=11)
-        .encode(y=y, x=alt.X("end:Q", title=title), text="label:N")
+    ends = base.transform_calculate(
+        first="min(datum.low, datum.best)", last="max(datum.high, datum.worst)"
     )
-    return alt.layer(bounds, whisker, dot, label).properties(
-        width="container", autosize=FIT, height=30 * len(rows), description=words
+    after = (
+        ends.transform_filter(f"datum.last <= {TURN * reach}")
+        .mark_text(align="left", dx=8, fontSize=11)
+        .encode(y=y, x=alt.X("last:Q", title=title), text="label:N")
+    )
+    before = (
+        ends.transform_filter(f"datum.last > {TURN * reach}")
+        .mark_text(align="left", dx=6, dy=-11, fontSize=11)
+        .encode(y=y, x=alt.X("share:Q", title=title), text="label:N")
+    )
+    return alt.layer(bounds, whisker, dot, after, before).properties(
+        width="container", autosize=FIT, height=34 * len(rows), description=words
     )

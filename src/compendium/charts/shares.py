@@ -9,6 +9,7 @@ ROW = 25  # px a row
 # the container gives the width, the rows the height
 FIT = alt.AutoSizeParams(type="fit-x", contains="padding")
 QUIET = "#7b8794"  # a grey that shows on white and on black
+TURN = 0.6  # share of the axis beyond which a label stands before its line
 SPOKEN = 15  # values that a text alternative names before it refers to the table
 
 
@@ -61,14 +62,14 @@ def share_dots(
             scale=alt.Scale(domain=groups),
             legend=alt.Legend(orient="top", columns=2, symbolOpacity=1),
         )
-    reach = min(1.0, float(rows["high"].max()) * 1.22 + 0.02)
+    reach = min(1.0, float(rows["high"].max()) * 1.05 + 0.01)
     y = alt.Y("value:N", sort=None, title=None, axis=alt.Axis(labelLimit=190, grid=False))
     title = f"share of {int(shares['n'].iloc[0]):,} {shares['of'].iloc[0]}, with 95 % interval"
     x = alt.X(
         "share:Q",
         title=title,
         scale=alt.Scale(domain=[0, reach], nice=False),
-        axis=alt.Axis(format=".0%", tickCount=5),
+        axis=alt.Axis(format=".0%", tickCount=5, titleAnchor="end"),
     )
     tooltip = [alt.Tooltip("value:N", title="value"), alt.Tooltip("text:N", title="share")]
     base = alt.Chart(rows)
@@ -85,8 +86,18 @@ def share_dots(
         .mark_point(size=80, filled=False, strokeWidth=2, color=QUIET, opacity=1)
         .encode(y=y, x=x, tooltip=tooltip)
     )
-    words = base.mark_text(align="left", dx=8, fontSize=11).encode(y=y, x="high:Q", text="label:N")
-    return alt.layer(whiskers, dots, unknown, words).properties(
+    # beside the line, on the side where there is room even on a phone
+    after = (
+        base.transform_filter(f"datum.high <= {TURN * reach}")
+        .mark_text(align="left", dx=8, fontSize=11)
+        .encode(y=y, x=alt.X("high:Q", title=title), text="label:N")
+    )
+    before = (
+        base.transform_filter(f"datum.high > {TURN * reach}")
+        .mark_text(align="right", dx=-8, fontSize=11)
+        .encode(y=y, x=alt.X("low:Q", title=title), text="label:N")
+    )
+    return alt.layer(whiskers, dots, unknown, after, before).properties(
         width="container",
         autosize=FIT,
         height=ROW * len(rows),
