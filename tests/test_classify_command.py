@@ -55,7 +55,7 @@ def test_a_coder_s_sheet_outranks_the_rules(at_root, tmp_path):
         ([SNAPSHOT, "--out", "labels.csv", "--protocol", "no/where"], 1, "no/where"),
         ([SNAPSHOT, "--out", "labels.csv", "--coded", "none.jsonl"], 1, "none.jsonl"),
         ([SNAPSHOT], 2, "--out"),
-        (["no/such/snapshot", "--out", "labels.csv"], 2, "no/such/snapshot"),
+        (["no/such/snapshot", "--out", "labels.csv"], 1, "no/such/snapshot"),
     ],
 )
 def test_bad_requests_end_with_one_line(at_root, monkeypatch, capsys, arguments, code, says):
