@@ -121,7 +121,7 @@ def test_offices_of_the_japanese_network_are_kept_apart():
     assert parse_id("jRCTs031180123").issuer == "JPRN-jRCT"
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(
     st.lists(st.sampled_from([row[0] for row in WRITTEN]), max_size=5),
     st.sampled_from([" ", "; ", ", ", " / ", "\n", " and "]),

@@ -157,7 +157,7 @@ _FORMS: tuple[tuple[str, str, Callable[..., tuple[str, str]]], ...] = (
     (
         "EUCTR",
         rf"(?:(?:EUCTR|EudraCT){GAP})?((?:19|20)[0-9]{{2}}){DASH}([0-4][0-9]{{5}}){DASH}"
-        rf"([0-9]{{2}})(?:{DASH}(3rd|Outside[ A-Z/]*|[A-Z]{{2}}\b))?",
+        rf"([0-9]{{2}})(?:{DASH}(3rd|Outside(?:\sEU(?:/EEA)?)?|[A-Z]{{2}}\b))?",
         _eudract,
     ),
 )
