@@ -7,6 +7,7 @@ import base64
 import gzip
 import html
 import io
+import textwrap
 from collections.abc import Sequence
 from functools import cache
 from importlib import resources
@@ -96,14 +97,14 @@ def draw_strips(
         figsize=(9.6, height * len(rows) + 0.75),
         squeeze=False,
         facecolor="white",
-        gridspec_kw={"width_ratios": [1.9] + [1] * len(cuts), "wspace": 0.02, "hspace": 0.03},
+        gridspec_kw={"width_ratios": [2.1] + [1] * len(cuts), "wspace": 0.02, "hspace": 0.03},
     )
     shades = None
     for row, (label, image) in enumerate(rows):
         values = _on_template(image).get_fdata()
         values = np.ma.masked_where((np.abs(values) < max(threshold, 1e-6)) | ~inside, values)
         axes[row, 0].text(
-            0, 0.5, label, va="center", fontsize=9.5, color="#1d2733", wrap=True, linespacing=1.3
+            0, 0.5, textwrap.fill(label, 24), va="center", fontsize=9, color="#1d2733"
         )
         for axis, level, cut in zip(axes[row, 1:], levels, cuts, strict=True):
             # up is anterior and left is the subject's left, as in nilearn's pictures

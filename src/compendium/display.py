@@ -83,7 +83,9 @@ def quote(name: str, text: object) -> None:
     """
     from myst_nb import glue
 
-    glue(name, _Phrase(text), display=False)
+    # a lone "5,000" would be read as a pair of numbers on its way to the page
+    spaced = re.sub(r"(?<=\d),(?=\d{3}(?!\d))", "\u202f", str(text))
+    glue(name, _Phrase(spaced), display=False)
 
 
 def cell_text(value: object) -> str:

@@ -3,6 +3,7 @@
 import altair as alt
 import pandas as pd
 
+CURVE_WIDTH = 400  # px: two panels side by side with their labels have no container to fill
 PASSED, FAILED = "#0b6e99", "#b5651d"
 
 
@@ -17,10 +18,12 @@ def flow_chart(links: pd.DataFrame, *, description: str) -> alt.Chart:
     description : str
         Text alternative.
     """
+    first, second = (links[links["link"].str.startswith(f"{stage}:")] for stage in (0, 1))
     nodes = pd.concat(
         [
-            links[links["x"] == links["x"].min()].assign(node=links["from"]),
-            links[links["x"].isin([1.0, 2.0])].assign(node=links["to"]),
+            first[first["x"] == 0].assign(node=first["from"]),
+            first[first["x"] == 1].assign(node=first["to"]),
+            second[second["x"] == 2].assign(node=second["to"]),
         ]
     )
     nodes = nodes.groupby(["x", "node"], as_index=False)["y"].mean()
@@ -32,9 +35,7 @@ def flow_chart(links: pd.DataFrame, *, description: str) -> alt.Chart:
             y=alt.Y("y:Q", axis=None, scale=alt.Scale(reverse=True)),
             detail="link:N",
             order="x:Q",
-            strokeWidth=alt.StrokeWidth(
-                "trials:Q", scale=alt.Scale(range=[1, 18]), title="trials", legend=None
-            ),
+            size=alt.Size("trials:Q", scale=alt.Scale(range=[1.5, 22]), legend=None),
             color=alt.Color("group:N", title="target", legend=alt.Legend(orient="top")),
             tooltip=["from:N", "to:N", "trials:Q"],
         )
@@ -177,7 +178,7 @@ def specification_chart(
         )
     )
     zero = alt.Chart(pd.DataFrame({"zero": [0]})).mark_rule(strokeDash=[4, 4]).encode(y="zero:Q")
-    top = alt.layer(zero, points).properties(width=640, height=220)
+    top = alt.layer(zero, points).properties(width=CURVE_WIDTH, height=220)
     long = curve.melt(
         id_vars=["order", "outcome"], value_vars=choices, var_name="choice", value_name="value"
     )
@@ -188,10 +189,10 @@ def specification_chart(
         .mark_tick(thickness=2.5, size=11)
         .encode(
             x=x,
-            y=alt.Y("row:N", sort=rows, title=None, axis=alt.Axis(labelLimit=260)),
+            y=alt.Y("row:N", sort=rows, title=None, axis=alt.Axis(labelLimit=210)),
             color=colour,
         )
-        .properties(width=640, height=15 * len(rows))
+        .properties(width=CURVE_WIDTH, height=15 * len(rows))
     )
     return alt.vconcat(top, bottom, spacing=6).properties(description=description)
 
