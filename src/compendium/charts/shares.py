@@ -5,6 +5,8 @@ from collections.abc import Sequence
 import altair as alt
 import pandas as pd
 
+from compendium.errors import InputError
+
 ROW = 25  # px a row
 # the container gives the width, the rows the height
 FIT = alt.AutoSizeParams(type="fit-x", contains="padding")
@@ -38,8 +40,13 @@ def share_dots(
     groups : sequence of str
         Its values in the order of the house's colours; default: order of appearance.
     """
+    if shares.empty:
+        raise InputError("there are no shares to draw", where=subject)
     rows = shares.assign(
-        label=[f"{row.k:,} · {100 * row.share:.1f} %" for row in shares.itertuples()],
+        label=[
+            f"{row.k:,} · {100 * row.share:.1f} %" if row.n else "no estimate"
+            for row in shares.itertuples()
+        ],
         known=["stated" if known else "not known" for known in shares["known"]],
     )
     columns = [

@@ -103,11 +103,12 @@ def results_curve(
         )
         + "."
     )
+    highest = float(curve[["posted", "high"]].max().max())
     x = alt.X("months:Q", title="months since primary completion", axis=alt.Axis(grid=False))
     y = alt.Y(
         "posted:Q",
         title="share with results posted",
-        scale=alt.Scale(domain=[0, min(1.0, float(curve[["posted", "high"]].max().max()) * 1.1)]),
+        scale=alt.Scale(domain=[0, min(1.0, max(0.05, highest * 1.1))]),
         axis=alt.Axis(format=".0%", tickCount=5),
     )
     base = alt.Chart(curve[["months", "posted", "low", "high", "at_risk"]])

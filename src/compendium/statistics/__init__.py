@@ -21,7 +21,13 @@ from compendium.statistics.shares import (
     share_note,
     share_table,
 )
-from compendium.statistics.years import Trend, last_complete_year, starts_per_year, trend
+from compendium.statistics.years import (
+    Trend,
+    last_complete_year,
+    starts_per_year,
+    trend,
+    trend_in_words,
+)
 
 __all__ = [
     "NOT_STATED",
@@ -29,6 +35,7 @@ __all__ = [
     "Share",
     "TimeToResults",
     "Trend",
+    "commonest",
     "discontinuation",
     "enrolment_quartiles",
     "gap_map",
@@ -42,4 +49,5 @@ __all__ = [
     "starts_per_year",
     "time_to_results",
     "trend",
+    "trend_in_words",
 ]

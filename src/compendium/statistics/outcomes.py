@@ -31,8 +31,8 @@ def discontinuation(table: pd.DataFrame, *, by: str | None = None) -> pd.DataFra
         `value` ("all" without `by`), `trials`, `stopped` (terminated, withdrawn or suspended),
         `completed`, `unknown` (the registry calls the status unknown), `not_stated`, `ongoing` (the
         rest), and `share`, `low`, `high`, `text` of stopped among stopped or completed. `best` and
-        `worst` bound that share: had every trial of unknown status been completed, or stopped.
-        Sorted by falling number of trials.
+        `worst` bound that share: had every trial of unknown status been completed, or stopped;
+        `bounds` says them. Sorted by falling number of trials.
     """
     values = (
         pd.Series([("all",)] * len(table), index=table.index)
@@ -42,7 +42,7 @@ def discontinuation(table: pd.DataFrame, *, by: str | None = None) -> pd.DataFra
     split = pd.DataFrame({"value": values, "status": table["status"]}).explode("value")
     rows = [{"value": value, **_ends(group["status"])} for value, group in split.groupby("value")]
     columns = ["value", "trials", "stopped", "completed", "unknown", "not_stated", "ongoing"]
-    columns += ["share", "low", "high", "best", "worst", "text"]
+    columns += ["share", "low", "high", "best", "worst", "text", "bounds"]
     result = pd.DataFrame(rows, columns=columns)
     return result.sort_values(["trials", "value"], ascending=[False, True], ignore_index=True)
 
@@ -53,6 +53,9 @@ def _ends(status: pd.Series) -> dict[str, object]:
     )
     not_stated = int(status.isna().sum())
     ended = share(stopped, stopped + completed, of="trials stopped or completed")
+    best = share(stopped, stopped + completed + unknown)
+    worst = share(stopped + unknown, stopped + completed + unknown)
+    bounds = f"{100 * best.estimate:.1f} to {100 * worst.estimate:.1f} %"
     return {
         "trials": len(status),
         "stopped": stopped,
@@ -63,9 +66,10 @@ def _ends(status: pd.Series) -> dict[str, object]:
         "share": ended.estimate,
         "low": ended.low,
         "high": ended.high,
-        "best": share(stopped, stopped + completed + unknown).estimate,
-        "worst": share(stopped + unknown, stopped + completed + unknown).estimate,
+        "best": best.estimate,
+        "worst": worst.estimate,
         "text": str(ended),
+        "bounds": bounds if best.n else "no estimate",
     }
 
 

@@ -184,6 +184,14 @@ def lump_rare(table: pd.DataFrame, column: str, *, least: int, name: str) -> pd.
     return table.assign(**{column: lumped})
 
 
+def commonest(shares: pd.DataFrame) -> pd.Series:
+    """Return the most frequent known value of a share table; if none is known, its first row."""
+    known = shares[shares["known"]]
+    return (
+        (known if len(known) else shares).sort_values("k", ascending=False, kind="stable").iloc[0]
+    )
+
+
 def share_note(shares: pd.DataFrame) -> str:
     """Say in words what the denominator of a share table is, and whether shares overlap."""
     n, of = int(shares["n"].iloc[0]), shares["of"].iloc[0]

@@ -106,6 +106,15 @@ class Trend:
         return f"{change:+.1f} % a year ({low:+.1f} to {high:+.1f}), {self.first}–{self.last}"
 
 
+def trend_in_words(starts: pd.DataFrame) -> str:
+    """Fit the trend and say it, or say why there is none."""
+    try:
+        found = trend(starts)
+    except InputError as error:
+        return f"not estimable: {error.what}"
+    return f"{found}; the counts scatter {found.dispersion:.1f} times as much as Poisson's"
+
+
 def trend(
     starts: pd.DataFrame, *, first: int | None = None, registered: Mapping[int, int] | None = None
 ) -> Trend:
