@@ -121,3 +121,10 @@ def test_what_was_registered_by_a_day_is_yes_no_or_not_stated():
         "not stated",
         "yes",
     ]
+
+
+def test_a_scope_without_trials_is_an_empty_table_with_its_columns():
+    nothing = in_scope(pd.DataFrame({"trial_id": ["T"], "paper_class": [("extension",)]}), ["a"])
+    assert nothing.empty
+    again = in_scope(nothing, ["a"])
+    assert list(again.columns) == ["trial_id", "paper_class"]

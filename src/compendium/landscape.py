@@ -198,7 +198,7 @@ def in_scope(
     narrowed = table.assign(
         **{column: [tuple(v for v in cell if v in wanted) for cell in table[column]]}
     )
-    return narrowed[narrowed[column].map(bool)].reset_index(drop=True)
+    return narrowed[narrowed[column].map(bool).astype(bool)].reset_index(drop=True)
 
 
 def known_by(table: pd.DataFrame, date: str) -> pd.Series:

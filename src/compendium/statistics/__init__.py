@@ -15,6 +15,7 @@ from compendium.statistics.outcomes import (
 from compendium.statistics.shares import (
     NOT_STATED,
     Share,
+    commonest,
     gap_map,
     lump_rare,
     share,
