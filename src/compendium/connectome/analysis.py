@@ -152,7 +152,7 @@ def analyse(
     placed.loc[of_unmatched, "reason"] = placed.loc[of_unmatched, "target_id"].map(unmatched)
     result = map_seeds(store, [*kept, *null])
     described = [_described(s, by_name.get(s.name)) for s in [*kept, *null]]
-    own = seed_matrix([*kept, *null], store.space).toarray() > 0
+    own = (seed_matrix([*kept, *null], store.space) > 0).toarray()
     maps = MapSet(pd.DataFrame(described), result.mean_z, result.t, own, store.n_subjects)
     subject_z = None
     if subjects and store.n_subjects * own.size <= KEPT_VALUES:
