@@ -1,6 +1,7 @@
 """The same headline share under every declared choice, and the way from one number to another."""
 
 import itertools
+import math
 from collections.abc import Mapping, Sequence
 
 import pandas as pd
@@ -21,6 +22,19 @@ CHOICES: dict[str, tuple[str, str]] = {
     "unsure": ("left out", "counted in"),
     "several classes": ("under each", "left out"),
 }
+
+
+def points(value: float, *, signed: bool = True) -> str:
+    """Say a number of percentage points.
+
+    Examples
+    --------
+    >>> points(-11.27), points(9.7), points(12.2, signed=False), points(float("nan"))
+    ('−11.3', '+9.7', '12.2', 'no estimate')
+    """
+    if math.isnan(value):
+        return "no estimate"
+    return format(value, "+.1f" if signed else ".1f").replace("-", "−")
 
 
 def paper_classes(codebook: Codebook) -> list[str]:

@@ -87,7 +87,7 @@ def specification_strip(
     classes = list(dict.fromkeys(table["class"]))
     words = f"Shares under all {table['rank'].nunique()} combinations of choices. " + "; ".join(
         f"{name}: from {100 * part['share'].min():.1f} to {100 * part['share'].max():.1f} %, by the"
-        f" book's own choices {100 * part.loc[part['own'], 'share'].iloc[0]:.1f} %"
+        f" book's own choices {part.loc[part['own'], 'text'].iloc[0]}"
         + (f", the paper {100 * published[name]:.1f} %" if name in published else "")
         for name, part in table.groupby("class", sort=False)
     )
