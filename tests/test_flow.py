@@ -293,6 +293,14 @@ def test_a_person_outranks_a_rule_and_can_be_left_out():
     )
     rules = trial_verdicts(trials, decisions, ["rule"]).iloc[0]
     assert (rules["decision"], rules["record_id"]) == ("include", "A")
+    second = decisions.assign(decided_by="coder-b", decision="include")[
+        decisions["stage"] == "whole"
+    ]
+    three = pd.concat([decisions, second.drop_duplicates("record_id")])
+    with pytest.raises(InputError, match="coder-a and coder-b differ on B"):
+        trial_verdicts(trials, three)
+    settled = trial_verdicts(trials, three, ["coder-b", "coder-a", "rule"]).iloc[0]
+    assert (settled["decision"], settled["decided_by"]) == ("include", "coder-b")
     with pytest.raises(InputError, match="no decision by coder-b"):
         trial_verdicts(trials, decisions, ["coder-b"])
     with pytest.raises(InputError, match="decided B twice at stage whole"):

@@ -10,7 +10,7 @@ from compendium.codebook import Codebook
 from compendium.landscape import RULE, in_scope, known_by, trial_table
 from compendium.published import Published
 from compendium.statistics.shares import share
-from compendium.verdicts import PRECEDENCE, trial_verdicts
+from compendium.verdicts import trial_verdicts
 
 EXTENSION = "extension"
 # choice: its options, the book's own first
@@ -74,7 +74,7 @@ def counted_tables(
             "lead_record_id": records["record_id"],
         }
     )
-    voices = dict(zip(CHOICES["decided by"], (PRECEDENCE, (RULE,)), strict=True))
+    voices = dict(zip(CHOICES["decided by"], (None, (RULE,)), strict=True))
     units = dict(zip(CHOICES["counted in"], (trials, alone), strict=True))
     return {
         (who, unit): trial_table(

@@ -7,7 +7,7 @@ import pandas as pd
 from compendium.errors import InputError
 
 DECISIONS = ("include", "unsure", "exclude")
-PRECEDENCE = ("coder-a", "rule")
+RULE = "rule"
 READERS_REASON = "readers-own-words"
 VERDICT_COLUMNS = (
     "trial_id",
@@ -51,7 +51,7 @@ def reader_decisions(scope: pd.DataFrame, decisions: pd.DataFrame, stage: str) -
 
 
 def trial_verdicts(
-    trials: pd.DataFrame, decisions: pd.DataFrame, precedence: Sequence[str] = PRECEDENCE
+    trials: pd.DataFrame, decisions: pd.DataFrame, precedence: Sequence[str] | None = None
 ) -> pd.DataFrame:
     """Settle every trial: the strongest voice on any of its records decides.
 
@@ -65,9 +65,10 @@ def trial_verdicts(
     decisions : DataFrame
         One row per record, stage and actor, stages in their order: `record_id`, `stage`,
         `decision`, `reason`, `rule_id`, `decided_by`. An actor's last row on a record counts.
-    precedence : sequence of str
+    precedence : sequence of str, optional
         Actors, the strongest first. Leave one out and its decisions are not heard, so that
-        ``("rule",)`` answers what the rules alone would have done.
+        ``("rule",)`` answers what the rules alone would have done. By default everybody is heard,
+        persons before rules.
 
     Returns
     -------
@@ -80,8 +81,8 @@ def trial_verdicts(
     ------
     InputError
         If a decision is not one of include, unsure, exclude; if one actor decided a record twice
-        in one stage;
-        or if nobody heard decided any record of a trial.
+        in one stage; if nobody heard decided any record of a trial; or if, without `precedence`,
+        two persons differ on a record.
 
     Examples
     --------
@@ -99,6 +100,8 @@ def trial_verdicts(
         raise InputError(
             f"unknown decision {strange[0]!r}", where="decisions", remedy=f"one of {DECISIONS}"
         )
+    if precedence is None:
+        precedence = _persons_before_rules(decisions)
     heard = decisions[decisions["decided_by"].isin(precedence)]
     twice = heard.duplicated(["record_id", "stage", "decided_by"])
     if twice.any():
@@ -132,3 +135,17 @@ def trial_verdicts(
     ranked = voices.sort_values(["place", "voice", "strength", "follows", "record_id"])
     settled = ranked.drop_duplicates("place")
     return settled[list(VERDICT_COLUMNS)].reset_index(drop=True)
+
+
+def _persons_before_rules(decisions: pd.DataFrame) -> list[str]:
+    persons = decisions[decisions["decided_by"] != RULE]
+    last = persons.drop_duplicates(["record_id", "decided_by"], keep="last")
+    differ = last.groupby("record_id")["decision"].nunique()
+    torn = sorted(differ[differ > 1].index)
+    if torn:
+        raise InputError(
+            f"{' and '.join(sorted(set(persons['decided_by'])))} differ on {torn[0]}",
+            where="decisions",
+            remedy="let them agree on one decision, or name whose word goes first",
+        )
+    return [*sorted(set(persons["decided_by"])), RULE]

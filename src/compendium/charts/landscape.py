@@ -8,6 +8,8 @@ import pandas as pd
 from compendium.charts.shares import FIT, QUIET, TURN
 
 CELL = 25  # px
+# A figure says itself in words as a whole; a label on each of hundreds of marks (aria) would only
+# swell the page.
 # trials in a country: name of the band, and from how many on
 BANDS = (
     ("none", 0),
@@ -56,7 +58,7 @@ def gap_heat(cells: pd.DataFrame, *, row_title: str, column_title: str, n: int) 
         ),
     )
     # ink stays readable on the densest cell in both modes because its opacity ends at 0.55
-    squares = base.mark_rect(cornerRadius=3).encode(
+    squares = base.mark_rect(cornerRadius=3, aria=False).encode(
         fillOpacity=alt.FillOpacity(
             "n:Q", scale=alt.Scale(type="sqrt", range=[0.0, 0.55]), legend=None
         ),
@@ -69,7 +71,9 @@ def gap_heat(cells: pd.DataFrame, *, row_title: str, column_title: str, n: int) 
             alt.Tooltip("expected:Q", title="expected if independent"),
         ],
     )
-    numbers = base.transform_filter("datum.n > 0").mark_text(fontSize=10).encode(text="n:Q")
+    numbers = (
+        base.transform_filter("datum.n > 0").mark_text(fontSize=10, aria=False).encode(text="n:Q")
+    )
     return alt.layer(squares, numbers).properties(
         width="container", autosize=FIT, height=CELL * cells["row"].nunique(), description=words
     )
@@ -108,7 +112,7 @@ def world_map(countries: pd.DataFrame, outlines: dict[str, Any], *, n: int) -> a
         alt.Chart(shapes)
         .transform_lookup(lookup="id", from_=found, default="none")
         .transform_calculate(country="datum.properties.name")
-        .mark_geoshape(stroke=QUIET, strokeWidth=0.5)
+        .mark_geoshape(stroke=QUIET, strokeWidth=0.5, aria=False)
         .encode(
             opacity=alt.Opacity(
                 "band:O",
@@ -169,7 +173,7 @@ def enrolment_strip(
     )
     ticks = (
         alt.Chart(trials[["group", "enrolment", "name"]])
-        .mark_tick(thickness=1.6, size=22, opacity=0.5)
+        .mark_tick(thickness=1.6, size=22, opacity=0.5, aria=False)
         .encode(
             y=y,
             x=x,
