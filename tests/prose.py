@@ -37,7 +37,9 @@ def typed_results(markdown: str, code: str) -> Iterator[str]:
     code : str
         All code of the chapter; a number that stands in it is a choice, not a result.
     """
-    prose = re.sub(r"^```.*?$|^:\w+:.*$", "", markdown, flags=re.MULTILINE)
+    # exercises suppose their numbers, and solutions reckon with them
+    prose = re.sub(r"^(`{3,}|:{3,})\{(exercise|solution)\}.*?^\1", "", markdown, flags=re.M | re.S)
+    prose = re.sub(r"^```.*?$|^:\w+:.*$", "", prose, flags=re.MULTILINE)
     # a sentence may run over lines; a bound number keeps its place in it
     prose = re.sub(r"\{glue:\w+\}`[^`]*`", "BOUND", prose)
     chosen = set(re.findall(NUMBER, code))

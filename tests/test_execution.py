@@ -37,3 +37,18 @@ def test_off_a_terminal_a_line_when_it_starts_and_at_most_every_ten_seconds(caps
         "a: cell 4 of 5, 11 s, about 10 s left",
         "a: 5 cells done in 21.0 s",
     ]
+
+
+def test_a_long_cell_is_heard_of_while_it_runs(capsys):
+    clock = Clock()
+    line = ProgressLine("a", 2, [30.0, 1.0], clock)
+    line.report(0)
+    for now in (1.0, 9.0, 10.0, 15.0, 20.0, 40.0):
+        clock.now = now
+        line.again()
+    assert capsys.readouterr().err.splitlines() == [
+        "a: cell 1 of 2, 0 s, about 31 s left",
+        "a: cell 1 of 2, 10 s, about 21 s left",
+        "a: cell 1 of 2, 20 s, about 11 s left",
+        "a: cell 1 of 2, 40 s, about 1 s left",
+    ]

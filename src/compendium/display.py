@@ -10,9 +10,11 @@ import unicodedata
 from ast import literal_eval
 from collections.abc import Mapping, Sequence
 
+import numpy as np
 import pandas as pd
 
-LONG_TEXT = 60  # characters: more than that in a narrow column makes a tall row
+# characters: more than that in a narrow column makes a tall row
+ROOM = {"long": 60, "phrase": 22}
 
 
 class Markup:
@@ -96,6 +98,8 @@ def cell_text(value: object) -> str:
         return "–"
     if value is pd.NaT:
         return "–"
+    if isinstance(value, bool | np.bool_):
+        return "yes" if value else "no"
     if isinstance(value, float):
         return number_text(value)
     return str(value)
@@ -212,10 +216,13 @@ def show_table(
 
 def _kind(column: pd.Series, markup: bool) -> str:
     """Return the class of a column's cells: numbers stand right, long texts get room."""
+    if pd.api.types.is_bool_dtype(column):
+        return ""
     if pd.api.types.is_numeric_dtype(column):
         return ' class="number"'
-    long = not markup and any(len(cell_text(value)) > LONG_TEXT for value in column)
-    return ' class="long"' if long else ""
+    length = 0 if markup else max((len(cell_text(value)) for value in column), default=0)
+    kind = next((name for name, least in ROOM.items() if length > least), "")
+    return f' class="{kind}"' if kind else ""
 
 
 def cards(items: Sequence[tuple[str, str, str]]) -> None:

@@ -3,6 +3,7 @@
 import os
 import shutil
 import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -58,7 +59,8 @@ class ProgressLine:
         self.chapter, self.n_cells = chapter, n_cells
         self.expected = expected if len(expected) == n_cells else []
         self.clock = clock
-        self.started = self.last = clock()
+        self.started = self.last = self.cell_started = clock()
+        self.cell, self.fresh = 0, True
         self.live = sys.stderr.isatty()
 
     def text(self, cell: int) -> str:
@@ -66,19 +68,27 @@ class ProgressLine:
         spent = self.clock() - self.started
         left = ""
         if self.expected:
-            left = f", about {sum(self.expected[cell:]):.0f} s left"
+            # of the cell that is running, what is over is not left
+            over = min(self.clock() - self.cell_started, self.expected[cell])
+            left = f", about {sum(self.expected[cell:]) - over:.0f} s left"
         elif cell:
             left = f", about {spent / cell * (self.n_cells - cell):.0f} s left at this pace"
         return f"{self.chapter}: cell {cell + 1} of {self.n_cells}, {spent:.0f} s{left}"
 
     def report(self, cell: int) -> None:
         """Show the line for the cell that is about to run."""
+        self.cell, self.cell_started = cell, self.clock()
+        self.again()
+
+    def again(self) -> None:
+        """Show the line of the running cell, unless the last one is too fresh for a log."""
+        cell = self.cell
         if self.live:
             width = shutil.get_terminal_size().columns - 1
             sys.stderr.write("\r" + self.text(cell)[:width].ljust(width))
             sys.stderr.flush()
-        elif cell == 0 or self.clock() - self.last >= SECONDS_BETWEEN_LINES:
-            self.last = self.clock()
+        elif self.fresh or self.clock() - self.last >= SECONDS_BETWEEN_LINES:
+            self.last, self.fresh = self.clock(), False
             sys.stderr.write(self.text(cell) + "\n")
             sys.stderr.flush()
 
@@ -136,6 +146,13 @@ def register_engine() -> None:
                 timeout=cell_timeout,
                 log_output=False,
             )
+            done = threading.Event()
+
+            def beat() -> None:
+                while not done.wait(1.0):
+                    line.again()
+
+            threading.Thread(target=beat, daemon=True).start()
             try:
                 # what the kernel's own process says (an interrupt while it shuts down, for one)
                 with (Path(sockets) / "kernel.log").open("w") as log:
@@ -146,6 +163,8 @@ def register_engine() -> None:
                 ) from None
             except CellTimeoutError:
                 raise KernelLostError(running, f"no answer within {cell_timeout} s") from None
+            finally:
+                done.set()
             line.finish()
 
     papermill_engines.register(ENGINE, ReportingEngine)

@@ -46,6 +46,8 @@
       mode: "vega-lite", renderer: "svg", actions: false, ast: false,
       config: themed(canvas), tooltip: { theme: wanted },
     });
+    // what scrolls must be reachable by keyboard
+    if (canvas.scrollWidth > canvas.clientWidth + 1) canvas.tabIndex = 0;
     for (const old of [...canvas.children]) if (old !== fresh) old.remove();
     figure.dataset.drawn = wanted;
   }

@@ -64,8 +64,20 @@ def similarity_chart(pairs: pd.DataFrame, *, measure: str, description: str) -> 
         Text alternative.
     """
     base = alt.Chart(pairs).encode(
-        x=alt.X("deep:N", title="deep target", sort=None, axis=alt.Axis(labelAngle=-40)),
-        y=alt.Y("superficial:N", title="superficial target", sort=None),
+        x=alt.X(
+            "deep:N",
+            title="deep target",
+            sort=None,
+            axis=alt.Axis(labelAngle=-35, labelOverlap=False),
+        ),
+        y=alt.Y(
+            "superficial:N",
+            title="superficial target",
+            sort=None,
+            axis=alt.Axis(
+                labelOverlap=False, titleAngle=0, titleAlign="right", titleX=-6, titleY=-10
+            ),
+        ),
     )
     cells = base.mark_rect().encode(
         color=alt.Color(
