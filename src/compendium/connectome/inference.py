@@ -107,6 +107,29 @@ def _adjusted(p: np.ndarray, method: str) -> np.ndarray:
     return np.minimum(p * len(p), 1)
 
 
+def smallest_significant_r(n_subjects: int, sd: float, n_tests: int, alpha: float = 0.05) -> float:
+    """Return the mean correlation at which t passes Bonferroni's threshold.
+
+    Parameters
+    ----------
+    n_subjects : int
+        Subjects behind the map.
+    sd : float
+        Standard deviation of Fisher z over subjects.
+    n_tests : int
+        Locations looked at.
+    alpha : float
+        Family-wise level.
+
+    Examples
+    --------
+    >>> round(smallest_significant_r(1000, 0.2, 285_903), 3)
+    0.034
+    """
+    critical = stats.t.isf(alpha / 2 / n_tests, n_subjects - 1)
+    return float(np.tanh(critical * sd / np.sqrt(n_subjects)))
+
+
 def sweep(
     maps: SeedMaps,
     *,

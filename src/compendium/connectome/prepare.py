@@ -184,7 +184,8 @@ def _resume(folder: Path, plan: dict, fingerprints: _Fingerprints) -> Store | No
     """Return the store if it is finished, None if there is work left; refuse another's folder."""
     begun = folder / "preparing.json"
     if not begun.is_file():
-        if folder.is_dir() and any(folder.iterdir()):
+        # hidden files are another process's, which has begun the same store in this moment
+        if folder.is_dir() and any(not path.name.startswith(".") for path in folder.iterdir()):
             raise InputError(
                 "the folder holds something else", where=str(folder), remedy="name another folder"
             )
