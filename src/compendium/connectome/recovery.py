@@ -26,7 +26,9 @@ def recovery_table(connectome: SimulatedConnectome, maps: SeedMaps) -> pd.DataFr
     DataFrame
         One row per seed: ``seed``, ``locations`` (voxels more than 15 mm beyond the seed),
         ``with_truth`` (correlation over them of mean z with the true z), ``between_halves`` (of
-        the two halves of the subjects with one another), ``largest_error`` (in mean z).
+        the two halves of the subjects with one another), ``ceiling`` (what noise
+        lets one expect of `with_truth`: the root of the reliability of all subjects together, by
+        the formula of Spearman and Brown; itself an estimate), ``largest_error`` (in mean z).
 
     Raises
     ------
@@ -41,15 +43,15 @@ def recovery_table(connectome: SimulatedConnectome, maps: SeedMaps) -> pd.DataFr
             raise InputError("only a sphere has an outside", where=seed.name)
         distance = np.linalg.norm(connectome.space.coordinates - seed.centre, axis=1)
         away = distance > seed.radius + AWAY
+        between = float(np.corrcoef(halves[0][row, away], halves[1][row, away])[0, 1])
         true, found = np.arctanh(truth[row, away]), maps.mean_z[row, away]
         rows.append(
             {
                 "seed": seed.name,
                 "locations": int(away.sum()),
                 "with_truth": float(np.corrcoef(found, true)[0, 1]),
-                "between_halves": float(
-                    np.corrcoef(halves[0][row, away], halves[1][row, away])[0, 1]
-                ),
+                "between_halves": between,
+                "ceiling": float(np.sqrt(max(0.0, 2 * between / (1 + between)))),
                 "largest_error": float(np.abs(found - true).max()),
             }
         )
@@ -57,7 +59,7 @@ def recovery_table(connectome: SimulatedConnectome, maps: SeedMaps) -> pd.DataFr
 
 
 def binned_recovery(
-    connectome: SimulatedConnectome, maps: SeedMaps, seed: str, bins: int = 30
+    connectome: SimulatedConnectome, maps: SeedMaps, seed: str, bins: int = 60
 ) -> pd.DataFrame:
     """Return how often each pair of true and found z occurs away from one seed.
 
