@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from compendium.connectome import flips as flips_module
 from compendium.connectome.dictionary import map_dictionary
-from compendium.connectome.flips import MaxT, random_signs, sign_flip_max_t
+from compendium.connectome.flips import MaxT, max_t_of_maps, random_signs, sign_flip_max_t
 from compendium.connectome.inference import parametric, sweep
 from compendium.connectome.mapping import map_seeds, subject_maps
 from compendium.connectome.prepare import Options, prepare
@@ -126,12 +127,15 @@ def plain_max_t(z, signs):
     return np.sort(np.abs(t).max(axis=2).T, axis=1)
 
 
-@pytest.mark.parametrize("workers", [1, 3])
-def test_streamed_flips_are_the_flips_one_by_one(store, seeds, workers):
+@pytest.mark.parametrize(("workers", "groups"), [(1, 2), (3, 9)])
+def test_streamed_flips_are_the_flips_one_by_one(store, seeds, workers, groups, monkeypatch):
     z = np.array([z for _, z in subject_maps(store, seeds)])
+    monkeypatch.setattr(flips_module, "BUDGET", 4 * 12 * 2048 * groups)
     flips = sign_flip_max_t(store, seeds, n_flips=50, workers=local_workers(workers))
     expected = plain_max_t(z, random_signs(12, 50, 2022))
     np.testing.assert_allclose(flips.null, expected, rtol=2e-4)
+    in_memory = max_t_of_maps(z[:, 1], random_signs(12, 50, 2022))
+    np.testing.assert_allclose(np.sort(in_memory), expected[1], rtol=2e-4)
 
 
 def test_flips_count_missing_values_out(tmp_path):

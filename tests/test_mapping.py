@@ -122,12 +122,11 @@ def test_the_cut_and_the_workers_change_nothing(exact, seeds, cuts, workers):
     parts = [map_shard(exact, range(a, b), seeds, "fisher-z") for a, b in pairwise(edges)]
     merged = parts[0]
     for part in parts[1:]:
-        merged = [one.merge(other) for one, other in zip(merged, part, strict=True)]
-    joined = [
-        np.concatenate([getattr(part, name) for part in merged], axis=2) for name in ("mean", "m2")
+        merged = merged.merge(part)
+    both = [
+        Moments(merged.n[0, half, 0, 0], merged.mean[0, half], merged.m2[0, half])
+        for half in range(2)
     ]
-    n = merged[0].n
-    both = [Moments(n[0, half, 0, 0], joined[0][0, half], joined[1][0, half]) for half in range(2)]
     t = both[0].merge(both[1]).t.T
     finite = np.abs(whole) < 1e3
     np.testing.assert_allclose(t[finite], whole[finite], rtol=0, atol=1e-6)

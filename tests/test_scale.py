@@ -2,13 +2,15 @@
 
 import os
 import signal
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from compendium.connectome.flips import sign_flip_max_t
-from compendium.connectome.mapping import _merge_parts, map_seeds, map_shard
+from compendium.connectome.mapping import map_seeds, map_shard
+from compendium.connectome.moments import Moments
 from compendium.connectome.prepare import Options, prepare
 from compendium.connectome.scale import (
     Workers,
@@ -33,14 +35,27 @@ def seeds(store):
     return some_seeds(store.space)
 
 
-@pytest.fixture(scope="module")
-def client():
+@contextmanager
+def connected():
     from distributed import Client, LocalCluster
 
     with (
-        LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster,
+        LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address="127.0.0.1:0") as cluster,
         Client(cluster) as client,
     ):
+        yield client
+
+
+@pytest.fixture(scope="module")
+def client():
+    with connected() as client:
+        yield client
+
+
+@pytest.fixture
+def doomed():
+    """A cluster of its own, for a test that leaves too few workers to the next."""
+    with connected() as client:
         yield client
 
 
@@ -117,14 +132,13 @@ def cut_off_shard(flag, store, part, seeds, rule, tick=nothing):
 @pytest.fixture(scope="module")
 def undisturbed(store, seeds):
     workers = local_workers(1)
-    return workers.run(map_shard, shards(store, seeds), merge=_merge_parts)
+    return workers.run(map_shard, shards(store, seeds), merge=Moments.merge)
 
 
 def assert_same(found, expected):
-    for one, other in zip(found, expected, strict=True):
-        np.testing.assert_array_equal(one.n, other.n)
-        np.testing.assert_allclose(one.mean, other.mean, rtol=0, atol=1e-12)
-        np.testing.assert_allclose(one.m2, other.m2, rtol=0, atol=1e-11)
+    np.testing.assert_array_equal(found.n, expected.n)
+    np.testing.assert_allclose(found.mean, expected.mean, rtol=0, atol=1e-12)
+    np.testing.assert_allclose(found.m2, expected.m2, rtol=0, atol=1e-11)
 
 
 @pytest.mark.slow
@@ -147,7 +161,7 @@ def test_a_cluster_gives_the_maps_of_threads(client, store, seeds):
 def test_a_worker_killed_in_the_middle_changes_nothing(client, store, seeds, undisturbed, tmp_path):
     flag = tmp_path / "killed"
     pieces = [(flag, signal.SIGKILL, *piece) for piece in shards(store, seeds)]
-    found = workers_of(client).run(fatal_shard, pieces, merge=_merge_parts)
+    found = workers_of(client).run(fatal_shard, pieces, merge=Moments.merge)
     assert flag.exists()
     assert_same(found, undisturbed)
 
@@ -159,15 +173,14 @@ def test_a_piece_run_twice_changes_nothing(client, store, seeds, undisturbed):
     first, second = (client.submit(map_shard, *piece, pure=False).result() for _ in range(2))
     assert_same(first, second)
     assert_same(
-        Workers(2, client).run(map_shard, shards(store, seeds), merge=_merge_parts), undisturbed
+        Workers(2, client).run(map_shard, shards(store, seeds), merge=Moments.merge), undisturbed
     )
 
 
 @pytest.mark.slow
-def test_a_piece_that_kills_every_worker_ends_in_a_message(client, store, seeds, tmp_path):
-    client.wait_for_workers(2, timeout=60)
+def test_a_piece_that_kills_every_worker_ends_in_a_message(doomed):
     with pytest.raises(InputError, match="lost several workers on one piece"):
-        workers_of(client).run(always_fatal, [(1,)])
+        workers_of(doomed).run(always_fatal, [(1,)])
 
 
 def always_fatal(number, tick=nothing):
@@ -175,11 +188,9 @@ def always_fatal(number, tick=nothing):
 
 
 @pytest.mark.slow
-def test_a_lost_connection_changes_nothing(client, store, seeds, undisturbed, tmp_path):
-    # the last test on this cluster: a worker that was cut off does not come back
-    client.wait_for_workers(2, timeout=60)
+def test_a_lost_connection_changes_nothing(doomed, store, seeds, undisturbed, tmp_path):
     flag = tmp_path / "cut"
     pieces = [(flag, *piece) for piece in shards(store, seeds)]
-    found = workers_of(client).run(cut_off_shard, pieces, merge=_merge_parts)
+    found = workers_of(doomed).run(cut_off_shard, pieces, merge=Moments.merge)
     assert flag.exists()
     assert_same(found, undisturbed)

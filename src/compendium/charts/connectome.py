@@ -152,8 +152,8 @@ def recovery_dots(table: pd.DataFrame) -> alt.LayerChart:
             f"Correlation of {len(table)} simulated maps with their truth: from "
             f"{table['with_truth'].min():.3f} ({worst['seed']}) to "
             f"{table['with_truth'].max():.3f}; what noise lets one expect is "
-            f"{table['ceiling'].min():.3f} to {table['ceiling'].max():.3f}, and the largest shortfall "
-            f"{(table['ceiling'] - table['with_truth']).max():.3f}."
+            f"{table['ceiling'].min():.3f} to {table['ceiling'].max():.3f}, and the largest "
+            f"shortfall {(table['ceiling'] - table['with_truth']).max():.3f}."
         ),
     )
 

@@ -142,7 +142,7 @@ def _write_range(
     folder: Path,
     tick: Callable = nothing,
 ) -> None:
-    parts = map_range(store, range(store.n_subjects), series, rule, start, stop, tick)
+    parts = map_range(store, range(store.n_subjects), series, rule, start, stop, None, tick)
     n = np.broadcast_to(parts.n, (1, *parts.mean.shape[1:]))
     first, second = (Moments(n[0, half], parts.mean[0, half], parts.m2[0, half]) for half in (0, 1))
     both = first.merge(second)

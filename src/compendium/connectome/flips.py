@@ -115,26 +115,55 @@ def sign_flip_max_t(
         )
     workers = workers or local_workers()
     signs = random_signs(store.n_subjects, n_flips, seed)
-    per_block = 4 * store.n_subjects * len(seeds) * BLOCK
-    blocks = -(-store.n_locations // BLOCK)
-    # a range is cut into blocks anyway; more ranges than workers only even out the load
-    parts = split(blocks, SHARDS_PER_WORKER * workers.n)
-    limits = [(part.start * BLOCK, min(part.stop * BLOCK, store.n_locations)) for part in parts]
-    rows = max(16, min(BLOCK, BUDGET // (per_block // BLOCK)))
-    bar = tqdm(total=blocks, desc="sign flips", unit="block", disable=None if progress else True)
-    with bar, tempfile.TemporaryDirectory() as folder:
-        if workers.remote:
-            pieces = [(store, seeds, rule, signs, rows, *ends) for ends in limits]
-            largest = workers.run(_flip_remotely, pieces, merge=np.maximum, bar=bar)
-        else:
-            series = all_series(store, seeds, rule, workers, Path(folder))
-            pieces = [(store, series, rule, signs, rows, *ends) for ends in limits]
-            largest = workers.run(flip_range, pieces, merge=np.maximum, bar=bar)
+    blocks = split(-(-store.n_locations // BLOCK), SHARDS_PER_WORKER * workers.n)
+    limits = [(part.start * BLOCK, min(part.stop * BLOCK, store.n_locations)) for part in blocks]
+    together = max(1, BUDGET // (4 * store.n_subjects * BLOCK))
+    groups = [seeds[at : at + together] for at in range(0, len(seeds), together)]
+    largest = []
+    bar = tqdm(
+        desc="sign flips",
+        unit="block",
+        total=len(groups) * sum(len(part) for part in blocks),
+        disable=None if progress else True,
+    )
+    with bar:
+        for group in groups:
+            with tempfile.TemporaryDirectory() as folder:
+                if workers.remote:
+                    pieces = [(store, group, rule, signs, *ends) for ends in limits]
+                    found = workers.run(_flip_remotely, pieces, merge=np.maximum, bar=bar)
+                else:
+                    series = all_series(store, group, rule, workers, Path(folder))
+                    pieces = [(store, series, rule, signs, *ends) for ends in limits]
+                    found = workers.run(flip_range, pieces, merge=np.maximum, bar=bar)
+            largest.append(found)
     return MaxT(
         tuple(seed.name for seed in seeds),
-        np.sort(largest, axis=1),
+        np.sort(np.vstack(largest), axis=1),
         exhaustive=_is_small(store.n_subjects, n_flips),
     )
+
+
+def max_t_of_maps(z: np.ndarray, signs: np.ndarray) -> np.ndarray:
+    """Return the largest absolute t of every flip of maps that are already in memory.
+
+    Parameters
+    ----------
+    z : ndarray, shape (n_subjects, n_locations), float32
+        Fisher z of one seed, nowhere missing.
+    signs : ndarray, shape (n_flips, n_subjects), float32
+        From `random_signs`.
+
+    Returns
+    -------
+    ndarray, shape (n_flips,), float64
+    """
+    largest = np.zeros(len(signs))
+    for first in range(0, z.shape[1], BLOCK):
+        part = np.array(z[:, first : first + BLOCK], np.float32)
+        n = np.full(part.shape[1], len(z))
+        np.maximum(largest, _largest_t(part, n, signs), out=largest)
+    return largest
 
 
 def random_signs(n_subjects: int, n_flips: int, seed: int) -> np.ndarray:
@@ -166,36 +195,29 @@ def flip_range(
     series: SeriesFile,
     rule: str,
     signs: np.ndarray,
-    rows: int,
     start: int,
     stop: int,
     tick: Callable = nothing,
 ) -> np.ndarray:
-    """Return the largest absolute t of every flip at a range of locations, (n_seeds, n_flips).
-
-    `rows` locations of a block are worked on together.
-    """
+    """Return the largest absolute t of every flip at a range of locations, (n_seeds, n_flips)."""
     n_seeds, n_subjects = series.n_seeds, store.n_subjects
     kernel = Kernel(store, n_seeds, rule)
-    all_series_read = [series.read(subject) for subject in store.subjects]
+    everyone = [series.read(subject) for subject in store.subjects]
     largest = np.zeros((n_seeds, len(signs)))
     for first in range(start, stop, BLOCK):
         last = min(first + BLOCK, stop)
-        for low in range(0, last - first, rows):
-            high = min(low + rows, last - first)
-            z = np.empty((n_seeds, n_subjects, high - low), np.float32)
-            n = np.full((n_seeds, high - low), n_subjects)
-            for number, subject in enumerate(store.subjects):
-                block = kernel.blocks(subject, all_series_read[number], first, last)
-                _, value, known = next(block)
-                part = value[low:high] if rule == "fisher-z" else to_z(value[low:high])
+        z = np.empty((n_seeds, n_subjects, last - first), np.float32)
+        n = np.full((n_seeds, last - first), n_subjects)
+        for number, subject in enumerate(store.subjects):
+            for where, value, known in kernel.blocks(subject, everyone[number], first, last):
+                here = slice(where.start - first, where.stop - first)
+                part = value if rule == "fisher-z" else to_z(value)
                 if known is not None:
-                    part = np.where(known[low:high], part, 0)
-                    n -= ~known[low:high].T
-                z[:, number] = part.T
-                block.close()
-            for row in range(n_seeds):
-                np.maximum(largest[row], _largest_t(z[row], n[row], signs), out=largest[row])
+                    part = np.where(known, part, 0)
+                    n[:, here] -= ~known.T
+                z[:, number, here] = part.T
+        for row in range(n_seeds):
+            np.maximum(largest[row], _largest_t(z[row], n[row], signs), out=largest[row])
         tick()
     return largest
 
@@ -205,14 +227,13 @@ def _flip_remotely(
     seeds: Sequence[Seed],
     rule: str,
     signs: np.ndarray,
-    rows: int,
     start: int,
     stop: int,
     tick: Callable = nothing,
 ) -> np.ndarray:
     with tempfile.TemporaryDirectory() as folder:
         series = all_series(store, seeds, rule, local_workers(1), Path(folder))
-        return flip_range(store, series, rule, signs, rows, start, stop, tick)
+        return flip_range(store, series, rule, signs, start, stop, tick)
 
 
 def _largest_t(z: np.ndarray, n: np.ndarray, signs: np.ndarray) -> np.ndarray:

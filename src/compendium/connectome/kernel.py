@@ -16,7 +16,8 @@ import numpy as np
 from compendium.connectome.series import SeedSeries
 from compendium.connectome.store import Store, StoredSubject, ends_early
 
-BLOCK = 2048
+BLOCK = 2048  # locations read at a time
+IN_CACHE = 65_536  # values worked on at a time
 LIMIT = np.float32(1 - 1e-6)  # |r| is held below, so that z is finite where a seed meets itself
 # OpenBLAS multiplies small matrices without first packing them; thin products are faster that way
 SMALL_PRODUCT, SMALL_ROWS = 1_000_000, 256
@@ -42,10 +43,11 @@ class Kernel:
         self._n_seeds = n_seeds
         widest = max(subject.n_columns for subject in store.subjects)
         self._stored = np.zeros(BLOCK * widest, store.dtype)
-        self._wide = np.zeros(BLOCK * widest, np.float32)
+        self._rows = min(BLOCK, max(64, IN_CACHE // n_seeds // 64 * 64))
+        self._wide = np.zeros(self._rows * widest, np.float32)
         most_runs = max(len(subject.runs) for subject in store.subjects)
-        self._r = [np.zeros((BLOCK, n_seeds), np.float32) for _ in range(most_runs)]
-        self._value = np.zeros((BLOCK, n_seeds), np.float32)
+        self._r = [np.zeros((self._rows, n_seeds), np.float32) for _ in range(most_runs)]
+        self._value = np.zeros((self._rows, n_seeds), np.float32)
 
     def blocks(
         self, subject: StoredSubject, series: SeedSeries, start: int, stop: int
@@ -77,17 +79,22 @@ class Kernel:
         with subject.path.open("rb", buffering=0) as stream:
             stream.seek(subject.offset + start * row_bytes)
             for first in range(start, stop, BLOCK):
-                rows = min(BLOCK, stop - first)
-                view = memoryview(stored[:rows]).cast("B")
-                _fill(stream, view, subject)
-                self._correlate(stored, subject, series)
-                signal = None if has_signal is None else has_signal[first - start :][:rows]
-                if seeds_known and (signal is None or signal.all()):
-                    self._average(series)
-                    known = None
-                else:
-                    known = self._average_known(series, signal, rows)
-                yield slice(first, first + rows), self._value[:rows], known
+                count = min(BLOCK, stop - first)
+                _fill(stream, memoryview(stored[:count]).cast("B"), subject)
+                for low in range(0, count, self._rows):
+                    high = min(low + self._rows, count)
+                    where = slice(first + low, first + high)
+                    signal = None
+                    if has_signal is not None:
+                        signal = has_signal[where.start - start : where.stop - start]
+                    # past the end stand rows of before: a product always has the same shape
+                    self._correlate(stored[low : low + self._rows], subject, series)
+                    if seeds_known and (signal is None or signal.all()):
+                        self._average(series)
+                        known = None
+                    else:
+                        known = self._average_known(series, signal, high - low)
+                    yield where, self._value[: high - low], known
 
     def prefetch(self, subject: StoredSubject, start: int, stop: int) -> None:
         """Ask the system to read a subject's rows ahead, where it can be asked."""
@@ -106,8 +113,8 @@ class Kernel:
         longest = max(run.stop - run.start for run in subject.runs)
         rows = min(SMALL_ROWS, SMALL_PRODUCT // (longest * self._n_seeds)) // 16 * 16
         if rows < 64:
-            rows = BLOCK
-        for first in range(0, BLOCK, rows):
+            rows = len(stored)
+        for first in range(0, len(stored), rows):
             part = stored[first : first + rows]
             wide = part
             if part.dtype != np.float32:
@@ -116,7 +123,8 @@ class Kernel:
                 np.copyto(wide, part)
             for run, r in zip(subject.runs, self._r, strict=False):
                 columns = slice(run.start, run.stop)
-                np.matmul(wide[:, columns], series.unit[columns], out=r[first : first + rows])
+                out = r[first : first + len(part)]
+                np.matmul(wide[:, columns], series.unit[columns], out=out)
         if self.rule == "fisher-z":
             for _, r in zip(subject.runs, self._r, strict=False):
                 _to_z(r)

@@ -162,10 +162,7 @@ def group_moments(
 
     The first quantity is Fisher z; under the rule "mean-r" the second is r itself.
     """
-    ranges = location_ranges(
-        store.n_locations, len(seeds), 1 if workers.remote else workers.n, rule
-    )
-    everyone = range(store.n_subjects)
+    ranges = shared_ranges(store.n_locations, 1 if workers.remote else workers.n)
     bar = tqdm(
         desc=f"mapping {store.name}",
         unit="subject",
@@ -176,13 +173,31 @@ def group_moments(
         if workers.remote:
             shards = split(store.n_subjects, SHARDS_PER_WORKER * workers.n)
             pieces = [(store, shard, seeds, rule) for shard in shards]
-            parts = workers.run(map_shard, pieces, merge=_merge_parts, bar=bar)
+            together = workers.run(map_shard, pieces, merge=Moments.merge, bar=bar)
         else:
             with tempfile.TemporaryDirectory() as folder:
                 series = all_series(store, seeds, rule, workers, Path(folder))
-                pieces = [(store, everyone, series, rule, *limits) for limits in ranges]
-                parts = workers.run(map_range, pieces, bar=bar)
-    return _by_seed(parts, len(seeds), store.n_locations)
+                sums = new_sums(rule, store.n_locations, len(seeds))
+                everyone = range(store.n_subjects)
+                pieces = [(store, everyone, series, rule, *limits, sums) for limits in ranges]
+                # threads fill in their own locations of the same sums
+                together = _joined(workers.run(map_range, pieces, bar=bar), sums)
+    n = np.broadcast_to(together.n, (1, *together.mean.shape[1:]))
+    return [
+        Moments(n[..., row], together.mean[..., row], together.m2[..., row])
+        for row in range(len(seeds))
+    ]
+
+
+def new_sums(rule: str, n_locations: int, n_seeds: int) -> np.ndarray:
+    """Return zeros for sums and sums of squares: (2, quantities, halves, locations, seeds)."""
+    return np.zeros((2, 1 if rule == "fisher-z" else 2, HALVES, n_locations, n_seeds))
+
+
+def shared_ranges(n_locations: int, workers: int) -> list[tuple[int, int]]:
+    """Return one range of locations for each worker."""
+    blocks = split(-(-n_locations // BLOCK), workers)
+    return [(part.start * BLOCK, min(part.stop * BLOCK, n_locations)) for part in blocks]
 
 
 def location_ranges(
@@ -227,9 +242,27 @@ def map_range(
     rule: str,
     start: int,
     stop: int,
+    sums: np.ndarray | None = None,
     tick: Callable = nothing,
 ) -> Moments:
     """Return the moments over some subjects at a range of locations.
+
+    Parameters
+    ----------
+    store : Store
+        A prepared connectome.
+    part : range
+        Numbers of the subjects.
+    series : SeriesFile
+        Seeds' series of at least these subjects.
+    rule : {"fisher-z", "mean-r"}
+        As in `map_seeds`.
+    start, stop : int
+        Range of locations; `start` is a multiple of the kernel's block.
+    sums : ndarray, optional
+        Zeros of `new_sums` for all locations, of which this range is overwritten and returned.
+    tick : callable
+        Called after each subject.
 
     Returns
     -------
@@ -237,9 +270,10 @@ def map_range(
         Arrays of shape (quantities, halves, stop - start, n_seeds); `n` may be broadcastable.
     """
     n_seeds = series.n_seeds
-    quantities = 1 if rule == "fisher-z" else 2
-    shape = (quantities, HALVES, stop - start, n_seeds)
-    total, squares = np.zeros(shape), np.zeros(shape)
+    if sums is None:
+        total, squares = new_sums(rule, stop - start, n_seeds)
+    else:
+        total, squares = sums[:, :, :, start:stop]
     n = np.zeros((1, HALVES, 1, 1), np.int32)
     unknown: np.ndarray | None = None
     kernel = Kernel(store, n_seeds, rule)
@@ -253,7 +287,7 @@ def map_range(
             here = slice(where.start - start, where.stop - start)
             if known is not None:
                 if unknown is None:
-                    unknown = np.zeros((1, *shape[1:]), np.int32)
+                    unknown = np.zeros((1, *total.shape[1:]), np.int32)
                 unknown[0, half, here] += ~known
                 value[~known] = 0
             values = [value] if rule == "fisher-z" else [to_z(value), value]
@@ -267,40 +301,23 @@ def map_range(
 
 def map_shard(
     store: Store, part: range, seeds: Sequence[Seed], rule: str, tick: Callable = nothing
-) -> list[Moments]:
-    """Return the moments over some subjects at all locations, range by range."""
+) -> Moments:
+    """Return the moments over some subjects at all locations."""
     subjects = [store.subjects[number] for number in part]
     with tempfile.TemporaryDirectory() as folder:
         series = SeriesFile(Path(folder) / "series", subjects, len(seeds))
         series.write(store, subjects, seeds, rule)
-        return [
-            map_range(store, part, series, rule, *limits, tick)
-            for limits in location_ranges(store.n_locations, len(seeds), 1, rule)
-        ]
+        return map_range(store, part, series, rule, 0, store.n_locations, None, tick)
 
 
-def _merge_parts(first: list[Moments], second: list[Moments]) -> list[Moments]:
-    return [one.merge(other) for one, other in zip(first, second, strict=True)]
-
-
-def _by_seed(parts: list[Moments], n_seeds: int, n_locations: int) -> list[Moments]:
-    """Turn ranges of locations for all seeds into all locations for each seed."""
-    shape = (n_seeds, *parts[0].mean.shape[:2], n_locations)
-    n = np.empty((n_seeds, 1, HALVES, n_locations), np.int32)
-    mean, m2 = np.empty(shape), np.empty(shape)
-    start = 0
-    while parts:
-        part = parts.pop(0)  # its memory is free once it is copied
-        length = part.mean.shape[2]
-        counts = np.broadcast_to(part.n, (1, HALVES, length, n_seeds))
-        for old, new in ((counts, n), (part.mean, mean), (part.m2, m2)):
-            # in pieces that fit in the processor's cache while they are turned around
-            for first in range(0, length, BLOCK):
-                piece = old[:, :, first : first + BLOCK]
-                here = slice(start + first, start + first + piece.shape[2])
-                new[..., here] = np.moveaxis(piece, -1, 0)
-        start += length
-    return [Moments(n[row], mean[row], m2[row]) for row in range(n_seeds)]
+def _joined(parts: Sequence[Moments], sums: np.ndarray) -> Moments:
+    """Return the moments at all locations from those of ranges, which lie in `sums`."""
+    n = parts[0].n
+    if any(part.n.shape[2] > 1 for part in parts):
+        n = np.concatenate(
+            [np.broadcast_to(part.n, (1, *part.mean.shape[1:])) for part in parts], axis=2
+        )
+    return Moments(n, *sums)
 
 
 def _cache_path(store: Store, seed: Seed, rule: str) -> Path:
