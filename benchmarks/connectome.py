@@ -1,6 +1,6 @@
 """Seed maps against the usual ways, in one run on the same data, one thread each.
 
-Run ``python -m benchmarks.connectome`` (about twelve minutes on two quiet cores, 9 GB of disk);
+Run ``python -m benchmarks.connectome`` (about fifteen minutes on two quiet cores, 9 GB of disk);
 ``--coarse`` tries it on a small grid in a minute. The result is kept in
 ``_build/benchmarks/connectome.json``; with ``--commit`` also where the book reads it.
 """
@@ -85,6 +85,7 @@ def paired_rounds(data: Data, stores: dict[str, Store]) -> list[dict]:
             low = np.abs(known) < 2
             row["apart"][way] = float(f"{np.abs(z[:CALLS] - known)[low].max():.2g}")
         for dtype, store in stores.items():
+            _read_all(floors[dtype], store, False)  # so that the files are in memory
             for threads in (1, 2):
                 wall, cpu, _ = timed(_map, store, seeds, threads)
                 note(f"ours, {dtype}, {threads} threads", wall, cpu, 1 / count)
