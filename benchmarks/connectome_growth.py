@@ -117,6 +117,14 @@ def flips_beside_permuted_ols(data: Data, store: Store, subjects: int, flips: in
     }
 
 
+def _map_once(store: Store, data: Data, count: int | None = None) -> None:
+    _map(store, data.seeds(count))
+
+
+def _map(store: Store, seeds: list) -> None:
+    map_seeds(store, seeds, workers=local_workers(1), cache=False)
+
+
 def _random_z(data: Data, subjects: int) -> tuple[np.ndarray, np.ndarray]:
     rng = np.random.default_rng(0)
     z = rng.standard_normal((subjects, data.space.n_locations), np.float32)
