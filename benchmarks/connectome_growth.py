@@ -10,6 +10,7 @@ from benchmarks.connectome_data import Data, repeated
 from benchmarks.timing import in_own_process, line, timed
 from compendium.connectome.dictionary import map_dictionary
 from compendium.connectome.flips import max_t_of_maps, random_signs
+from compendium.connectome.mapping import map_seeds
 from compendium.connectome.prepare import prepare
 from compendium.connectome.scale import local_workers
 from compendium.connectome.seeds import Seed
