@@ -158,6 +158,21 @@ def _trial_labels(
     return values, {key: " + ".join(sorted(names)) for key, names in makers.items()}
 
 
+def sample_note(snapshots: Mapping[str, Mapping[str, object]]) -> str:
+    """Say how many of the snapshots are samples, for captions that must not claim more.
+
+    Examples
+    --------
+    >>> sample_note({"a": {"kind": "known-item sample"}, "b": {"kind": "search"}})
+    '1 of 2 snapshots is a sample of known items'
+    """
+    samples = sum("sample" in str(manifest["kind"]) for manifest in snapshots.values())
+    if not samples:
+        return f"none of the {len(snapshots)} snapshots is a sample of known items"
+    verb = "is a sample" if samples == 1 else "are samples"
+    return f"{samples} of {len(snapshots)} snapshots {verb} of known items"
+
+
 def entry_address(number: str, address: object) -> str:
     """Return where a registration can be read.
 
