@@ -15,7 +15,8 @@ from scipy.io import savemat
 from compendium.connectome.model import Connectome, Subject, VoxelSpace
 from compendium.connectome.prepare import Options, prepare
 from compendium.connectome.seeds import Seed
-from compendium.connectome.store import Store, digest_of, open_store, write_json
+from compendium.connectome.store import Store, open_store
+from compendium.connectome.writing import digest_of, write_json
 
 GRID = (91, 109, 91)  # of FSL's 2 mm template
 AFFINE = np.array([[-2.0, 0, 0, 90], [0, 2, 0, -126], [0, 0, 2, -72], [0, 0, 0, 1]])

@@ -20,7 +20,8 @@ from compendium.connectome.moments import Moments
 from compendium.connectome.scale import Workers, local_workers, nothing
 from compendium.connectome.seeds import Seed
 from compendium.connectome.series import SeriesFile
-from compendium.connectome.store import Store, digest_of, write_json
+from compendium.connectome.store import Store
+from compendium.connectome.writing import digest_of, write_json
 from compendium.errors import InputError
 from compendium.tables import write_table
 

@@ -16,7 +16,8 @@ from compendium.connectome.mapping import subject_maps
 from compendium.connectome.maps import STATISTICS, SeedMaps
 from compendium.connectome.model import ParcelSpace, Space, VoxelSpace
 from compendium.connectome.seeds import Seed
-from compendium.connectome.store import Store, write_image, write_json
+from compendium.connectome.store import Store
+from compendium.connectome.writing import write_image, write_json
 from compendium.errors import InputError
 from compendium.tables import write_table
 

@@ -18,20 +18,9 @@ from compendium.connectome.cleaning import BLOCK, Cleaning, CleanRun, clean_run
 from compendium.connectome.disk import explaining_full_disk, free_bytes, refuse_if_too_small
 from compendium.connectome.model import Connectome, Subject
 from compendium.connectome.rounding import Probe, measured_error
-from compendium.connectome.store import (
-    DTYPES,
-    FORMAT,
-    SCALE,
-    VERSION,
-    Store,
-    digest_of,
-    open_store,
-    space_digest,
-    write_array,
-    write_json,
-    write_rows,
-    write_space,
-)
+from compendium.connectome.store import DTYPES, FORMAT, SCALE, VERSION, Store, open_store
+from compendium.connectome.stored_space import space_digest, write_space
+from compendium.connectome.writing import digest_of, write_array, write_json, write_rows
 from compendium.errors import InputError
 from compendium.files import sha256_of
 

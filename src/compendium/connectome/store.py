@@ -13,21 +13,16 @@ Rows are whole numbers of `SCALE` (int16) or exact float32. With the SDs, the me
 series can be had from rows of length 1.
 """
 
-import gzip
-import hashlib
-import io
 import json
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-import nibabel as nib
 import numpy as np
-import pandas as pd
 
-from compendium.connectome.model import ParcelSpace, Space, VoxelSpace
+from compendium.connectome.model import Space
+from compendium.connectome.stored_space import read_space
+from compendium.connectome.writing import digest_of
 from compendium.errors import InputError
-from compendium.files import replacing
 
 FORMAT = "compendium connectome store"
 VERSION = 1
@@ -267,117 +262,3 @@ def ends_early(subject: StoredSubject) -> InputError:
         where=str(subject.path),
         remedy=PREPARE_AGAIN,
     )
-
-
-def write_space(folder: Path, space: Space) -> dict:
-    """Write where the rows lie, and return the manifest's entry for it."""
-    entry = {
-        "kind": "voxels" if isinstance(space, VoxelSpace) else "parcels",
-        "template": space.template,
-        "n_locations": space.n_locations,
-        "affine": np.asarray(space.affine, float).tolist(),
-        "sha256": space_digest(space),
-    }
-    if isinstance(space, VoxelSpace):
-        entry["shape"] = list(space.shape)
-        mask = np.zeros(space.shape, np.uint8)
-        mask[tuple(space.indices.T)] = 1
-        write_image(folder / "mask.nii.gz", mask, space.affine)
-        write_array(folder / "indices.npy", np.asarray(space.indices, np.int32))
-    else:
-        write_image(folder / "labels.nii.gz", np.asarray(space.labels, np.int32), space.affine)
-        with replacing(folder / "parcels.parquet", "wb") as stream:
-            space.table.to_parquet(stream, index=False)
-    return entry
-
-
-def read_space(folder: Path, entry: dict) -> Space:
-    """Read what `write_space` wrote.
-
-    Raises
-    ------
-    InputError
-        If it is not what the manifest says.
-    """
-    affine = np.array(entry["affine"])
-    try:
-        if entry["kind"] == "voxels":
-            indices = np.load(folder / "indices.npy")
-            space = VoxelSpace(tuple(entry["shape"]), affine, indices, entry["template"])
-        else:
-            labels = np.asarray(nib.load(folder / "labels.nii.gz").dataobj)
-            table = pd.read_parquet(folder / "parcels.parquet")
-            space = ParcelSpace(labels, affine, table, entry["template"])
-    except (OSError, ValueError) as error:
-        raise InputError(f"the space cannot be read ({error})", where=str(folder)) from error
-    if space_digest(space) != entry["sha256"]:
-        raise InputError(
-            "the mask, the labels or their order are not those that the subjects were prepared in",
-            where=str(folder),
-            remedy="prepare the store anew",
-        )
-    return space
-
-
-def space_digest(space: Space) -> str:
-    """Return a SHA-256 over grid, affine and the order of locations."""
-    digest = hashlib.sha256(np.asarray(space.affine, np.float64).tobytes())
-    if isinstance(space, VoxelSpace):
-        digest.update(repr(tuple(int(size) for size in space.shape)).encode())
-        digest.update(np.ascontiguousarray(space.indices, np.int32).tobytes())
-    else:
-        digest.update(repr(space.labels.shape).encode())
-        digest.update(np.ascontiguousarray(space.labels, np.int32).tobytes())
-        digest.update(repr([int(value) for value in space.table["value"]]).encode())
-        digest.update(repr([str(name) for name in space.table["name"]]).encode())
-    return digest.hexdigest()
-
-
-def digest_of(content: object) -> str:
-    """Return the SHA-256 of plain data, written as JSON in one fixed way."""
-    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
-
-
-def write_array(path: Path, array: np.ndarray) -> None:
-    """Write an array as .npy, whole or not at all."""
-    with replacing(path, "wb") as stream:
-        np.save(stream, array, allow_pickle=False)
-
-
-def write_rows(path: Path, shape: tuple[int, int], dtype: str, blocks: Iterable[np.ndarray]) -> str:
-    """Write blocks of rows as one .npy of a known shape, whole or not at all.
-
-    Returns
-    -------
-    str
-        SHA-256 of the file.
-    """
-    header = io.BytesIO()
-    np.lib.format.write_array_header_1_0(
-        header, {"descr": np.dtype(dtype).str, "fortran_order": False, "shape": shape}
-    )
-    digest = hashlib.sha256(header.getvalue())
-    with replacing(path, "wb") as stream:
-        stream.write(header.getvalue())
-        for block in blocks:
-            content = np.ascontiguousarray(block).data
-            digest.update(content)
-            stream.write(content)
-    return digest.hexdigest()
-
-
-def write_image(path: Path, data: np.ndarray, affine: np.ndarray) -> None:
-    """Write a .nii.gz in MNI space, whole or not at all, the same bytes for the same content."""
-    image = nib.Nifti1Image(data, affine)
-    image.header.set_xyzt_units("mm", "sec")
-    image.set_sform(affine, code=4)
-    image.set_qform(affine, code=4)
-    with replacing(path, "wb") as stream:
-        stream.write(gzip.compress(image.to_bytes(), 6, mtime=0))
-
-
-def write_json(path: Path, content: dict) -> None:
-    """Write plain data as JSON, whole or not at all."""
-    with replacing(path) as stream:
-        json.dump(content, stream, indent=1, ensure_ascii=False)
-        stream.write("\n")
