@@ -16,7 +16,9 @@ RESULT = re.compile(
     re.IGNORECASE,
 )
 # what the paper's abstract says, and the levels that statistics are stated at
-SAID = re.compile(r"^(?:(?:49\.3|43\.7|3|1|5|50|80|90|95|99|100)\s?%|(?:487|240|213) trials)$")
+SAID = re.compile(
+    r"^(?:(?:49\.3|43\.7|3|1|5|50|80|90|95|99|100)\s?%|(?:487|240|213) trials|34 of 487)$"
+)
 # numbers told of others or made up for teaching: the sentence says so
 TOLD = re.compile(
     r"\{cite|\]\(https?:|suppose|imagine|for example|for instance|\bsay\b|\bif\b|had been|would|"

@@ -13,8 +13,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-# characters: more than that in a narrow column makes a tall row
-ROOM = {"long": 60, "phrase": 22}
+# characters: more than that in a narrow column makes a tall row, less is kept on one line
+ROOM = {"long": 60, "phrase": 22, "": 16, "short": 0}
 
 
 class Markup:
@@ -142,6 +142,17 @@ def _column_texts(column: pd.Series) -> list[str]:
     return ["–" if pd.isna(v) else number_text(float(v), decimals) for v in column]
 
 
+def heading(name: object) -> str:
+    """Return the name of a column as a reader sees it.
+
+    Examples
+    --------
+    >>> heading("global_signal")
+    'global signal'
+    """
+    return str(name).replace("_", " ")
+
+
 def table_markup(
     table: pd.DataFrame,
     *,
@@ -169,7 +180,9 @@ def table_markup(
     links = dict(links or {})
     shown = [name for name in table.columns if name not in links.values()]
     kinds = {name: _kind(table[name], name in markup_columns) for name in shown}
-    head = "".join(f'<th scope="col"{kinds[name]}>{html.escape(str(name))}</th>' for name in shown)
+    head = "".join(
+        f'<th scope="col"{kinds[name]}>{html.escape(heading(name))}</th>' for name in shown
+    )
     body = []
     texts = {name: _column_texts(table[name]) for name in shown if name not in markup_columns}
     for number, row in enumerate(table.to_dict("records")):
@@ -221,7 +234,7 @@ def _kind(column: pd.Series, markup: bool) -> str:
     if pd.api.types.is_numeric_dtype(column):
         return ' class="number"'
     length = 0 if markup else max((len(cell_text(value)) for value in column), default=0)
-    kind = next((name for name, least in ROOM.items() if length > least), "")
+    kind = next(name for name, least in ROOM.items() if length > least or not least)
     return f' class="{kind}"' if kind else ""
 
 
