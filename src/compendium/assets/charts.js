@@ -33,11 +33,22 @@
     return theme;
   }
 
+  // a limit that a chart sets itself must not take a phone's whole width
+  function narrowed(part, limit) {
+    if (Array.isArray(part)) part.forEach((one) => narrowed(one, limit));
+    else if (part && typeof part === "object") {
+      if (part.labelLimit > limit) part.labelLimit = limit;
+      for (const [name, value] of Object.entries(part)) if (name !== "datasets") narrowed(value, limit);
+    }
+    return part;
+  }
+
   async function draw(figure) {
     const wanted = mode();
     if (figure.dataset.drawn === wanted) return;
     const canvas = figure.querySelector(".chart-canvas");
     const spec = JSON.parse(figure.querySelector(".chart-spec").textContent);
+    if (canvas.clientWidth < 520) narrowed(spec, Math.round(canvas.clientWidth * 0.5));
     const fresh = document.createElement("div");
     fresh.className = "chart-live";
     fresh.setAttribute("aria-hidden", "true");
