@@ -186,7 +186,7 @@ FEW = {
 
 @pytest.mark.slow
 @pytest.mark.parametrize("layout", ["Lead-DBS", "BIDS derivatives"])
-def test_the_chapters_run_on_a_persons_own_connectome(root, tmp_path, layout):
+def test_the_chapters_run_on_a_persons_own_connectome(root, tmp_path, monkeypatch, layout):
     from compendium.chapters import run_chapter
     from tests.connectome_layouts import write_bids, write_leaddbs
 
@@ -210,6 +210,8 @@ def test_the_chapters_run_on_a_persons_own_connectome(root, tmp_path, layout):
         path = root / "book" / "chapters" / f"{name}.md"
         parameters = {"connectome": str(source)} | FEW[name]
         run_chapter(path, tmp_path / "executed", parameters, root=tmp_path)
+    # stores are kept by their path from the project's root, which is this folder here
+    monkeypatch.chdir(tmp_path)
     analyses = archive.read_analyses(data / "derived" / "analyses")
     assert {key[1] for key in analyses} == {"as supplied", "simulated"}
     if layout != "Lead-DBS":
