@@ -4,14 +4,21 @@ A block of rows is read, widened to float32 and multiplied with all seeds at onc
 the processor's cache; the correlations become Fisher z in place. Nothing that grows with the
 number of subjects or locations is kept here.
 
+Fisher z is half the logarithm of (1 + r) / (1 - r). It is worked out in that form, because numpy
+has vector instructions for the logarithm on every processor but for arctanh only on some; and runs
+of the same weight share one logarithm, that of the product of their ratios.
+
 The blocks always start at multiples of `BLOCK`, whatever range is asked for, so that a value does
 not depend on how the work was cut.
 """
 
 import os
 from collections.abc import Iterator
+from functools import cache
+from itertools import pairwise
 
 import numpy as np
+from threadpoolctl import threadpool_info
 
 from compendium.connectome.series import SeedSeries
 from compendium.connectome.store import Store, StoredSubject, ends_early
@@ -19,9 +26,10 @@ from compendium.connectome.store import Store, StoredSubject, ends_early
 BLOCK = 2048  # locations read at a time
 IN_CACHE = 65_536  # values worked on at a time
 LIMIT = np.float32(1 - 1e-6)  # |r| is held below, so that z is finite where a seed meets itself
-# OpenBLAS multiplies small matrices without first packing them; thin products are faster that way
-SMALL_PRODUCT, SMALL_ROWS = 1_000_000, 256
-VERSION = 1  # to be raised with every change that changes a number
+# on these OpenBLAS multiplies small matrices without first packing them, which suits thin products
+UNPACKED, SMALL_PRODUCT, SMALL_ROWS = {"SkylakeX", "Cooperlake", "SapphireRapids"}, 1_000_000, 256
+SHARING = 6  # runs in one logarithm: at the limit of |r| a product of more leaves float32
+VERSION = 2  # to be raised with every change that changes a number
 
 
 class Kernel:
@@ -47,7 +55,9 @@ class Kernel:
         self._wide = np.zeros(self._rows * widest, np.float32)
         most_runs = max(len(subject.runs) for subject in store.subjects)
         self._r = [np.zeros((self._rows, n_seeds), np.float32) for _ in range(most_runs)]
-        self._value = np.zeros((self._rows, n_seeds), np.float32)
+        self._value, self._more, self._spare = (
+            np.zeros((self._rows, n_seeds), np.float32) for _ in range(3)
+        )
 
     def blocks(
         self, subject: StoredSubject, series: SeedSeries, start: int, stop: int
@@ -74,6 +84,7 @@ class Kernel:
         """
         has_signal = np.isfinite(subject.sd()[start:stop]) if subject.n_missing else None
         seeds_known = (series.weights > 0).all()
+        sharing = _runs_of_equal_weight(series.weights)
         stored = self._stored[: BLOCK * subject.n_columns].reshape(BLOCK, -1)
         row_bytes = stored.itemsize * subject.n_columns
         with subject.path.open("rb", buffering=0) as stream:
@@ -90,7 +101,7 @@ class Kernel:
                     # past the end stand rows of before: a product always has the same shape
                     self._correlate(stored[low : low + self._rows], subject, series)
                     if seeds_known and (signal is None or signal.all()):
-                        self._average(series)
+                        self._average(series, sharing)
                         known = None
                     else:
                         known = self._average_known(series, signal, high - low)
@@ -109,11 +120,8 @@ class Kernel:
                 )
 
     def _correlate(self, stored: np.ndarray, subject: StoredSubject, series: SeedSeries) -> None:
-        """Correlate a block with the seeds, run by run; r under "mean-r", else Fisher z."""
-        longest = max(run.stop - run.start for run in subject.runs)
-        rows = min(SMALL_ROWS, SMALL_PRODUCT // (longest * self._n_seeds)) // 16 * 16
-        if rows < 64:
-            rows = len(stored)
+        """Correlate a block with the seeds, run by run."""
+        rows = self._rows_a_product(subject)
         for first in range(0, len(stored), rows):
             part = stored[first : first + rows]
             wide = part
@@ -125,15 +133,32 @@ class Kernel:
                 columns = slice(run.start, run.stop)
                 out = r[first : first + len(part)]
                 np.matmul(wide[:, columns], series.unit[columns], out=out)
-        if self.rule == "fisher-z":
-            for _, r in zip(subject.runs, self._r, strict=False):
-                _to_z(r)
 
-    def _average(self, series: SeedSeries) -> None:
-        np.multiply(self._r[0], series.weights[0], out=self._value)
-        for weights, r in zip(series.weights[1:], self._r[1:], strict=False):
-            r *= weights
-            self._value += r
+    def _rows_a_product(self, subject: StoredSubject) -> int:
+        """Return how many rows are multiplied at once."""
+        if not _multiplies_unpacked():
+            return self._rows
+        longest = max(run.stop - run.start for run in subject.runs)
+        rows = min(SMALL_ROWS, SMALL_PRODUCT // (longest * self._n_seeds)) // 16 * 16
+        return rows if rows >= 64 else self._rows
+
+    def _average(self, series: SeedSeries, sharing: list[slice]) -> None:
+        """Average all runs."""
+        for runs in sharing:
+            part = self._value if runs.start == 0 else self._more
+            self._sum(self._r[runs], part)
+            part *= series.weights[runs.start]
+            if runs.start:
+                self._value += part
+
+    def _sum(self, runs: list[np.ndarray], out: np.ndarray) -> None:
+        """Add up r (rule "mean-r") or Fisher z over runs, which are overwritten."""
+        if self.rule == "fisher-z":
+            _sum_of_z(runs, out, self._spare)
+            return
+        np.copyto(out, runs[0])
+        for r in runs[1:]:
+            out += r
 
     def _average_known(
         self, series: SeedSeries, signal: np.ndarray | None, rows: int
@@ -146,23 +171,51 @@ class Kernel:
             weight = np.broadcast_to(weights, value.shape)
             if signal is not None:
                 weight = weight * signal[:, number, None]
-            value += weight * self._r[number][:rows]
+            self._sum([self._r[number]], self._more)
+            value += weight * self._more[:rows]
             total += weight
         known = total > 0
         np.divide(value, total, out=value, where=known)
         return known
 
 
-def _to_z(r: np.ndarray) -> None:
-    np.clip(r, -LIMIT, LIMIT, out=r)
-    np.arctanh(r, out=r)
-
-
 def to_z(r: np.ndarray) -> np.ndarray:
     """Return Fisher z of correlations, held below an |r| of 1."""
-    z = r.copy()
-    _to_z(z)
+    z = np.empty_like(r)
+    _sum_of_z([r.copy()], z, z)
     return z
+
+
+def _sum_of_z(runs: list[np.ndarray], out: np.ndarray, spare: np.ndarray) -> None:
+    """Write the sum over runs of Fisher z into `out`; the runs are overwritten."""
+    below = runs[0]
+    np.clip(below, -LIMIT, LIMIT, out=below)
+    np.add(below, 1, out=out)
+    np.subtract(1, below, out=below)
+    for r in runs[1:]:
+        np.clip(r, -LIMIT, LIMIT, out=r)
+        np.add(r, 1, out=spare)
+        out *= spare
+        np.subtract(1, r, out=r)
+        below *= r
+    out /= below
+    np.log(out, out=out)
+    out *= np.float32(0.5)
+
+
+@cache
+def _multiplies_unpacked() -> bool:
+    return any(library.get("architecture") in UNPACKED for library in threadpool_info())
+
+
+def _runs_of_equal_weight(weights: np.ndarray) -> list[slice]:
+    """Return neighbouring runs that have the same weights, not more than may share a logarithm."""
+    starts = [0]
+    for number in range(1, len(weights)):
+        same = np.array_equal(weights[number], weights[starts[-1]])
+        if not same or number - starts[-1] == SHARING:
+            starts.append(number)
+    return [slice(start, stop) for start, stop in pairwise([*starts, len(weights)])]
 
 
 def _fill(stream: object, view: memoryview, subject: StoredSubject) -> None:
