@@ -4,6 +4,7 @@ Every fault ends in the whole result or in a precise error; never in a short sna
 """
 
 import email.utils
+import errno
 import json
 import os
 import signal
@@ -17,6 +18,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from compendium import cli
 from compendium.errors import InputError
 from compendium.normalise.countries import read_country_aliases
 from compendium.records import read_records
@@ -191,6 +193,10 @@ def test_a_token_from_further_back_is_refused(registry, tmp_path, hands):
         run(registry, tmp_path / "new", hands, attempts=1)
 
 
+def rename_first(page, name):
+    page["studies"][0]["protocolSection"]["identificationModule"]["nctId"] = name
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -205,6 +211,8 @@ def test_a_token_from_further_back_is_refused(registry, tmp_path, hands):
             lambda page: page["studies"].append(study(13)),
             r"1 came more than once: NCT00000013 \(page 1, 2\)",
         ),
+        (lambda page: rename_first(page, "nct00000013"), "no NCT id, but 'nct00000013'"),
+        (lambda page: rename_first(page, "../manifest"), "no NCT id, but '../manifest'"),
     ],
 )
 def test_a_page_that_contradicts_itself(registry, tmp_path, hands, change, message):
@@ -218,6 +226,26 @@ def test_a_total_that_changes_between_pages(registry, tmp_path, hands):
     registry.plan[2] = reshaped(lambda page: page.update(totalCount=30))
     with pytest.raises(InconsistentError, match=r"page 2 announces 30 records, the first .* 25"):
         run(registry, tmp_path / "new", hands)
+
+
+@pytest.mark.parametrize(
+    ("studies", "message"),
+    [
+        (lambda number: [], "more than 50 empty pages came in a row"),
+        (lambda number: [study(100 + number)], "25 records announced, 26 arrived: 1 more than"),
+    ],
+    ids=["empty", "more"],
+)
+def test_pages_that_never_end(registry, tmp_path, hands, studies, message):
+    def one_more(handler, parameters):
+        number = len(handler.server.registry.searches)
+        page = {"studies": studies(number), "nextPageToken": f"t{number}", "totalCount": 25}
+        handler.send_json(200, page)
+
+    registry.always = one_more
+    with pytest.raises(InconsistentError, match=message):
+        run(registry, tmp_path / "new", hands)
+    assert nothing_but(tmp_path)
 
 
 def test_a_search_that_finds_nothing_makes_no_snapshot(tmp_path, hands):
@@ -242,9 +270,13 @@ def test_a_search_that_finds_nothing_makes_no_snapshot(tmp_path, hands):
         truncated_gzip,
         lambda handler, _: handler.send_json(200, [1, 2]),
         lambda handler, _: handler.send(200, "application/json", b""),
+        lambda handler, _: handler.send(200, "application/json", b"[" * 100_000),
+        lambda handler, _: handler.send(200, "application/json", b'{"a":' + b"9" * 5000 + b"}"),
+        lambda handler, _: handler.send(200, "application/json", '{"a": 1}'.encode("utf-16")),
     ],
     ids=[
         "429", "500", "503", "html", "html-as-json", "cut", "short", "short-gzip", "list", "empty",
+        "deep", "digits", "utf-16",
     ],
 )  # fmt: skip
 def test_what_passes_is_waited_out_and_what_stays_is_an_error(registry, tmp_path, hands, fault):
@@ -253,8 +285,8 @@ def test_what_passes_is_waited_out_and_what_stays_is_an_error(registry, tmp_path
     registry.always = fault
     with pytest.raises(RegistryError, match=r"/studies: no answer after 6 attempts; the last: \w"):
         run(registry, tmp_path / "other", hands)
-    # what has come is kept for the next run, but it is no snapshot
-    assert nothing_but(tmp_path, "new", "other.partial")
+    # not one page has come, so that there is nothing to go on with
+    assert nothing_but(tmp_path, "new")
 
 
 def test_a_time_out_is_waited_out(registry, tmp_path, hands):
@@ -300,8 +332,9 @@ def test_a_retry_after_nobody_would_wait_for_is_said(registry, tmp_path, hands):
     assert ids_in(run(registry, tmp_path / "new", hands)) == EVERYTHING
 
 
-def test_an_unreadable_retry_after_is_an_ordinary_pause(registry, tmp_path, hands):
-    registry.plan = {1: status(429, {"Retry-After": "soon"})}
+@pytest.mark.parametrize("text", ["soon", "²", "1.5", "-5"])
+def test_an_unreadable_retry_after_is_an_ordinary_pause(registry, tmp_path, hands, text):
+    registry.plan = {1: status(429, {"Retry-After": text})}
     run(registry, tmp_path / "new", hands)
     assert [nap for nap in hands.naps if nap > 1] == [1.5]
 
@@ -327,6 +360,7 @@ def test_a_redirection_is_not_followed(registry, tmp_path, hands):
     registry.always = status(301, {"Location": "https://elsewhere.example/api"})
     with pytest.raises(RegistryError, match=r"has moved to https://elsewhere\.example/api"):
         run(registry, tmp_path / "new", hands)
+    assert nothing_but(tmp_path)
 
 
 def test_an_endless_answer_is_cut(registry, tmp_path, hands):
@@ -366,8 +400,50 @@ def test_data_that_never_hold_still_are_given_up(registry, tmp_path, hands):
 
 def test_an_api_without_a_version(registry, tmp_path, hands):
     client = RegistryClient(registry.base_url + "/nowhere", clock=hands.clock)
-    with pytest.raises(RejectedError, match="404"):
+    with pytest.raises(RejectedError, match=r"404 .*check that --base-url is the address"):
         harvest(client, query(), tmp_path / "new", about=ABOUT)
+    registry.versions = ["yesterday"]
+    with pytest.raises(RegistryError, match="does not state the version of its data"):
+        run(registry, tmp_path / "new", hands)
+    assert nothing_but(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "address", ["127.0.0.1", "localhost:80/api", "ftp://127.0.0.1/", "http://"]
+)
+def test_a_wrong_address_is_said_at_once(tmp_path, hands, address):
+    with pytest.raises(RegistryError, match="check that --base-url is the address"):
+        harvest(RegistryClient(address, clock=hands.clock), query(), tmp_path / "x", about=ABOUT)
+    assert not hands.naps
+    assert nothing_but(tmp_path)
+
+
+def test_two_runs_do_not_make_one_snapshot(registry, tmp_path, hands):
+    def second(handler, parameters):
+        with pytest.raises(InputError, match="another run is making this snapshot"):
+            run(registry, tmp_path / "new", FakeTime())
+        handler.right(parameters)
+
+    registry.plan[2] = second
+    assert ids_in(run(registry, tmp_path / "new", hands)) == EVERYTHING
+    assert nothing_but(tmp_path, "new")
+
+
+def test_the_place_may_be_named_by_a_link(registry, tmp_path, hands):
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "disk")
+    assert ids_in(run(registry, tmp_path / "link", hands)) == EVERYTHING
+    assert nothing_but(tmp_path, "disk", "link")
+
+
+def test_a_full_disk_is_said_in_one_line(monkeypatch, capsys):
+    def full():
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(cli, "compendium", full)
+    with pytest.raises(SystemExit, match="1"):
+        cli.main()
+    assert capsys.readouterr().err == "compendium: writing: No space left on device\n"
 
 
 def test_a_finished_snapshot_is_never_changed(registry, tmp_path, hands):

@@ -2,6 +2,7 @@
 
 import pandas as pd
 import pytest
+import rispy
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -10,6 +11,7 @@ from compendium.errors import InputError
 from compendium.normalise.countries import read_country_aliases
 from compendium.record_schema import COLUMNS, LISTS
 from compendium.records import read_records
+from compendium.search.note import NOT_RUN, search_note, write_search_note
 from compendium.search.query import render_query
 from compendium.search.recall import (
     known_item_table,
@@ -243,6 +245,30 @@ def test_sixteen_items_are_answered(root, embedded):
     assert "not searched, a known-item sample as of 2020-07-28" in by_topic["Dates of searches"]
     snapshots = snapshot_table(folders, found.quarantine)
     assert list(snapshots["retrieved"]) == [328, 168, 204]
+
+
+def test_the_search_as_a_note_for_a_reference_manager(root, embedded, tmp_path):
+    folders, _ = embedded
+    strategy = read_strategy(root / "data" / "protocol")
+    manifests = [read_manifest(folder) for folder in folders]
+    path = write_search_note(strategy, manifests, tmp_path / "new" / "search.ris")
+    by_api, by_hand = rispy.loads(path.read_text(encoding="utf-8"))
+    query = render_query(strategy, "ClinicalTrials.gov")
+    assert by_api["name_of_database"] == "ClinicalTrials.gov"
+    assert by_hand["name_of_database"] == "WHO ICTRP"
+    assert by_api["urls"] == [query.url]
+    assert by_api["notes"][1] == f"query.cond = {query.parameters['query.cond']}"
+    # a known-item sample is no answer to the search
+    assert by_api["notes"][-1] == by_hand["notes"][-1] == NOT_RUN
+    assert "access_date" not in by_api
+    sent = {"kind": "search", "registry": "ClinicalTrials.gov", "processed_date": "2026-11-20"}
+    sent |= {"id": "mine", "announced": 3454, "retrieved": 3454}
+    asked = {"parameters": dict(query.parameters)}
+    answered = rispy.loads(search_note(strategy, [*manifests, sent | {"query": asked}]))[0]
+    assert answered["access_date"] == "2026-11-20"
+    assert answered["notes"][-1] == ("mine: data of 2026-11-20, 3454 records of 3454 announced.")
+    other = {"parameters": asked["parameters"] | {"query.cond": "depression"}}
+    assert rispy.loads(search_note(strategy, [sent | {"query": other}]))[0]["notes"][-1] == NOT_RUN
 
 
 def test_an_answer_with_a_name_nothing_fills_in(root, tmp_path):

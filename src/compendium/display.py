@@ -9,10 +9,12 @@ import re
 import unicodedata
 from ast import literal_eval
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+DOWNLOADS = "../_static/downloads"  # as seen from a chapter's page
 # characters: more than that in a narrow column makes a tall row, less is kept on one line
 ROOM = {"long": 60, "phrase": 22, "": 16, "short": 0}
 
@@ -287,6 +289,23 @@ def show_image(picture: bytes, *, alt: str, caption: str, name: str = "", viewer
         f"<figcaption>{html.escape(caption)}</figcaption>{button}</figure>"
     )
     put(Markup(markup, plain=caption))
+
+
+def show_downloads(files: Mapping[Path, str]) -> None:
+    """Show links that save files, with their sizes.
+
+    Parameters
+    ----------
+    files : mapping of Path to str
+        File in ``data/derived/downloads``, which the pages serve → what it holds, in words.
+    """
+    links = "".join(
+        f'<li><a href="{DOWNLOADS}/{html.escape(path.name)}" download>{html.escape(path.name)}</a> '
+        f"({html.escape(holds)}, {path.stat().st_size / 1000:,.0f} kB)</li>"
+        for path, holds in files.items()
+    )
+    names = ", ".join(path.name for path in files)
+    show_markup(f'<ul class="downloads">{links}</ul>', plain=f"Downloads: {names}")
 
 
 def show_markup(markup: str, *, plain: str) -> None:

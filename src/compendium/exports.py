@@ -1,19 +1,15 @@
 """The trials for other programs: CSV, RIS and JSON, the same rows in each."""
 
 import json
-import re
 from collections.abc import Mapping
 from pathlib import Path
 
 import pandas as pd
-import rispy
 
 from compendium.files import replacing
 from compendium.landscape import entry_address
+from compendium.ris import ris_document
 from compendium.tables import write_table
-
-# line ends and control characters would break a format of lines
-_BREAKS = re.compile(r"[\s\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 
 
 def write_exports(
@@ -64,15 +60,7 @@ def ris_text(table: pd.DataFrame) -> str:
         registration in C1, the sponsor in PB, the year of the start in PY, labels in KW. A field
         that is not stated is left out.
     """
-    entries = [_ris_entry(row) for row in table.to_dict("records")]
-    return rispy.dumps(entries, implementation=_Writer)
-
-
-class _Writer(rispy.RisWriter):
-    """Writes entries without a running number before each, which is not part of the format."""
-
-    def set_header(self, count: int) -> str:
-        return ""
+    return ris_document([_ris_entry(row) for row in table.to_dict("records")])
 
 
 def _ris_entry(row: Mapping[str, object]) -> dict[str, object]:
@@ -83,7 +71,7 @@ def _ris_entry(row: Mapping[str, object]) -> dict[str, object]:
         if value != "not stated"
     ]
     others = [record for record in row["record_ids"] if record != row["lead_record_id"]]
-    fields = {
+    return {
         "type_of_reference": "ELEC",
         "id": row["trial_id"],
         "title": _stated(row["public_title"]) or _stated(row["scientific_title"]),
@@ -97,22 +85,6 @@ def _ris_entry(row: Mapping[str, object]) -> dict[str, object]:
         "urls": [entry_address(str(row["lead_record_id"]), row["url"])],
         "access_date": row["data_date"],
     }
-    return {
-        name: [one_line(one) for one in value] if isinstance(value, list) else one_line(value)
-        for name, value in fields.items()
-        if value
-    }
-
-
-def one_line(text: object) -> str:
-    r"""Return a text on one line, without control characters.
-
-    Examples
-    --------
-    >>> one_line("TMS\r\nER  - for\x00 pain ")
-    'TMS ER - for pain'
-    """
-    return _BREAKS.sub(" ", str(text)).strip()
 
 
 def json_text(

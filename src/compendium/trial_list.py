@@ -3,7 +3,6 @@
 import html
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from urllib.parse import quote_plus
 
 import pandas as pd
@@ -13,7 +12,6 @@ from compendium.statistics.shares import NOT_STATED, values_of
 from compendium.wording import WORDS, in_words
 
 LIST_PAGE = "12_trial_table.html"
-DOWNLOADS = "../_static/downloads"  # as seen from a chapter's page
 
 
 @dataclass(frozen=True)
@@ -128,24 +126,6 @@ def open_trials(shares: pd.DataFrame, variable: str, page: str = LIST_PAGE) -> s
         for row in shares[shares["k"] > 0].itertuples()
     )
     return f'<p class="open-trials">Open the trials: {links}</p>'
-
-
-def download_links(files: Sequence[Path], n: int) -> str:
-    """Return links that save the exported files, with their sizes.
-
-    Parameters
-    ----------
-    files : sequence of Path
-        What `compendium.exports.write_exports` wrote; the pages serve them from `DOWNLOADS`.
-    n : int
-        Trials in each.
-    """
-    links = "".join(
-        f'<li><a href="{DOWNLOADS}/{html.escape(path.name)}" download>{html.escape(path.name)}</a> '
-        f"({n:,} trials, {path.stat().st_size / 1000:,.0f} kB)</li>"
-        for path in files
-    )
-    return f'<ul class="downloads">{links}</ul>'
 
 
 def _row(

@@ -1,5 +1,6 @@
 """`compendium`: every step of the book as a command, without a notebook."""
 
+import errno
 import importlib
 import sys
 
@@ -18,6 +19,13 @@ COMMANDS: dict[str, str] = {
     "records": "records",
     "search": "search",
 }
+
+
+# the disk is full, or the place may not be written or cannot be: no fault of the program
+MACHINE_FAULTS = (
+    errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR,
+    errno.ENAMETOOLONG, errno.EFBIG, errno.EIO,
+)  # fmt: skip
 
 
 class LazyGroup(click.Group):
@@ -42,9 +50,14 @@ def compendium() -> None:
 
 
 def main() -> None:
-    """Run the command line; an `InputError` becomes one line on stderr and exit code 1."""
+    """Run the command line; what a person can mend becomes one line on stderr and exit code 1."""
     try:
         compendium()
     except InputError as error:
         click.echo(f"compendium: {error}", err=True)
+        sys.exit(1)
+    except OSError as error:
+        if error.errno not in MACHINE_FAULTS:
+            raise
+        click.echo(f"compendium: {error.filename or 'writing'}: {error.strerror}", err=True)
         sys.exit(1)

@@ -7,6 +7,7 @@ data should be) is tried again with growing pauses; what will not pass (any othe
 import email.utils
 import json
 import random
+import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -26,8 +27,10 @@ LONGEST_PAUSE = 120.0
 LONGEST_REQUESTED_PAUSE = 900.0
 TIMEOUT = (10.0, 30.0)
 MOST_BYTES = 256 * 2**20
+CHECK_ADDRESS = "check that --base-url is the address before /studies"
 TOO_MANY_REQUESTS = 429
 REQUEST_TIMEOUT = 408
+NOT_FOUND = 404
 _CHUNK = 2**16
 
 
@@ -175,8 +178,12 @@ class RegistryClient:
                 allow_redirects=False,
             ) as response:
                 body = self._read(response, where)
-        except (requests.exceptions.InvalidURL, requests.exceptions.InvalidSchema) as error:
-            raise RegistryError(str(error), where=where, remedy="check --base-url") from error
+        except (
+            requests.exceptions.InvalidURL,
+            requests.exceptions.InvalidSchema,
+            requests.exceptions.MissingSchema,
+        ) as error:
+            raise RegistryError(str(error), where=where, remedy=CHECK_ADDRESS) from error
         except requests.exceptions.RequestException as error:
             raise _PassingError(_reason(error)) from error
         finally:
@@ -206,10 +213,13 @@ class RegistryClient:
         if status in (TOO_MANY_REQUESTS, REQUEST_TIMEOUT) or status >= 500:
             raise _PassingError(said, self._requested_pause(response, where))
         if status >= 400:
+            misled = status == NOT_FOUND or where.endswith("/version")  # which takes no parameters
             raise RejectedError(
                 f"the registry refused the request: {said}",
                 where=where,
-                remedy="correct the strategy: the same request would be refused again",
+                remedy=CHECK_ADDRESS
+                if misled
+                else "correct the strategy: the same request would be refused again",
             )
         if status >= 300:
             raise RegistryError(
@@ -225,7 +235,7 @@ class RegistryClient:
         header = response.headers.get("Retry-After", "").strip()
         if not header:
             return None
-        if header.isdigit():
+        if re.fullmatch("[0-9]+", header):
             seconds = float(header)
         else:
             try:
@@ -261,9 +271,10 @@ def _excerpt(body: bytes) -> str:
 
 
 def _parse(body: bytes) -> Mapping:
+    # as strict as the reader of snapshots: UTF-8 only, where `json` alone would guess
     try:
-        data = json.loads(body)
-    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+        data = json.loads(body.decode("utf-8-sig"))
+    except (ValueError, RecursionError) as error:
         raise _PassingError(
             f"the answer breaks off or is not JSON ({len(body):,} bytes)"
         ) from error

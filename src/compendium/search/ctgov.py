@@ -69,8 +69,11 @@ def parse_page(content: bytes, where: str) -> dict[str, Any]:
             where=where,
             remedy=remedy,
         ) from error
-    except RecursionError as error:
-        raise InputError("the JSON is nested too deeply", where=where, remedy=remedy) from error
+    except (RecursionError, ValueError) as error:
+        # nested too deeply, or a number with thousands of digits
+        raise InputError(
+            f"the JSON cannot be read ({error})", where=where, remedy=remedy
+        ) from error
     if _UNSTORABLE.search(text):
         page = _storable_tree(page)
     if isinstance(page, list):

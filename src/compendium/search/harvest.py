@@ -6,10 +6,13 @@ registry's data are still of the version they began with does the folder get its
 name.
 """
 
+import fcntl
 import hashlib
 import json
+import os
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -100,16 +103,56 @@ def harvest(
     Raises
     ------
     InputError
-        If `out` exists and is not an empty folder: a finished snapshot is never changed.
+        If `out` exists and is not an empty folder: a finished snapshot is never changed; or if
+        another run is making it.
     RegistryError
         If the answer is incomplete, repeats records, or the data change too often to be read once.
     """
-    out = Path(out)
+    # a link would stand in the way of the folder's name, and ".." has none
+    out = Path(out).resolve()
     partial = out.with_name(out.name + ".partial")
     pages = partial / out.name
     if out.is_file() or (out.is_dir() and any(out.iterdir())):
         return _already_there(out, partial, pages, client.base_url, query)
+    with _alone(partial, pages):
+        if out.is_dir() and any(out.iterdir()):  # another run has just finished it
+            return _already_there(out, partial, pages, client.base_url, query)
+        return _harvest(client, query, out, partial, pages, about, report)
+
+
+@contextmanager
+def _alone(partial: Path, pages: Path) -> Iterator[None]:
+    """Make the folder of an unfinished search and keep other runs out; remove it if it is empty."""
     pages.mkdir(parents=True, exist_ok=True)
+    # the lock is the folder's own and goes with the process: a kill leaves none behind
+    folder = os.open(partial, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise InputError(
+                "another run is making this snapshot",
+                where=str(partial),
+                remedy="let it finish, or give another name with --out",
+            ) from error
+        try:
+            yield
+        finally:
+            if pages.is_dir() and not any(pages.iterdir()):
+                shutil.rmtree(partial)
+    finally:
+        os.close(folder)
+
+
+def _harvest(
+    client: RegistryClient,
+    query: Query,
+    out: Path,
+    partial: Path,
+    pages: Path,
+    about: Mapping[str, str],
+    report: Report,
+) -> Path:
     for _ in range(MOST_STARTS):
         before = data_version(client)
         journal = _resume(partial, pages, client.base_url, query.parameters, before)
@@ -214,7 +257,11 @@ def _keep(journal: Journal, page: Page, pages: Path) -> Journal:
             where=f"{journal.base_url}/studies",
             remedy="no snapshot was written; run the search again",
         )
-    return replace(journal, announced=announced, pages=(*journal.pages, entry))
+    journal = replace(journal, announced=announced, pages=(*journal.pages, entry))
+    if journal.retrieved > (announced or 0):
+        # said at once: an answer that goes on for ever would never come to be counted
+        _require_all(journal)
+    return journal
 
 
 def _require_all(journal: Journal) -> None:

@@ -3,10 +3,14 @@
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 
-from compendium.search.client import RegistryClient, RegistryError
+from compendium.search.client import CHECK_ADDRESS, RegistryClient, RegistryError
+from compendium.search.ctgov import NCT_ID
+from compendium.search.native import excerpt
 
 SHOWN_IDS = 5
+MOST_EMPTY_PAGES = 50
 
 
 class InconsistentError(RegistryError):
@@ -48,12 +52,14 @@ def data_version(client: RegistryClient) -> str:
     """
     answer = client.get("/version", {})
     timestamp = answer.data.get("dataTimestamp")
-    if not isinstance(timestamp, str) or not timestamp:
+    try:
+        date.fromisoformat(timestamp[:10])
+    except (TypeError, ValueError) as error:
         raise RegistryError(
-            "the registry does not state the version of its data",
+            "the registry does not state the version of its data by day and time",
             where=f"{client.base_url}/version",
-            remedy="check that --base-url is the address before /studies",
-        )
+            remedy=CHECK_ADDRESS,
+        ) from error
     return timestamp
 
 
@@ -85,10 +91,11 @@ def iter_pages(
     Raises
     ------
     InconsistentError
-        If a page lacks its list of studies, a study its id, the first page its total, or if a
-        token comes back that was used before (the walk would never end).
+        If a page lacks its list of studies, a study its id, the first page its total; or if the
+        walk would never end: a token comes back that was used before, or page after page is empty.
     """
     used = {*seen, *([token] if token else [])}
+    empty = 0
     while True:
         asked = dict(parameters) | ({"pageToken": token} if token else {})
         answer = client.get("/studies", asked)
@@ -106,6 +113,13 @@ def iter_pages(
                 where=where,
                 remedy="run the search again later",
             )
+        empty = 0 if page.ids else empty + 1
+        if empty > MOST_EMPTY_PAGES:
+            raise InconsistentError(
+                f"more than {MOST_EMPTY_PAGES} empty pages came in a row, each with a token",
+                where=where,
+                remedy="run the search again later",
+            )
         yield page
         if page.next_token is None:
             return
@@ -119,7 +133,7 @@ def _read(body: bytes, data: Mapping, token: str | None, where: str) -> Page:
         raise InconsistentError(
             f"the answer holds no list of studies (keys: {', '.join(sorted(data)[:5])})",
             where=where,
-            remedy="check that --base-url is the address before /studies",
+            remedy=CHECK_ADDRESS,
         )
     ids = []
     for position, study in enumerate(studies):
@@ -127,9 +141,10 @@ def _read(body: bytes, data: Mapping, token: str | None, where: str) -> Page:
             nct_id = study["protocolSection"]["identificationModule"]["nctId"]
         except (KeyError, TypeError):
             nct_id = None
-        if not isinstance(nct_id, str) or not nct_id:
+        if not isinstance(nct_id, str) or not NCT_ID.fullmatch(nct_id):
             raise InconsistentError(
-                f"studies[{position}] has no NCT id",
+                f"studies[{position}] has no NCT id"
+                + (f", but {excerpt(nct_id)!r}" if isinstance(nct_id, str) else ""),
                 where=where,
                 remedy="let `fields` of search.yml include IdentificationModule",
             )
