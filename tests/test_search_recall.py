@@ -17,12 +17,14 @@ from compendium.search.recall import (
     known_item_table,
     match_terms,
     read_known_items,
+    recall_note,
     recall_table,
     rescued_items,
     term_pattern,
     term_table,
 )
 from compendium.search.report import field_reasons, prisma_s_table, snapshot_table, term_reasons
+from compendium.search.revisions import revision_table
 from compendium.search.snapshot import read_manifest
 from compendium.search.strategy import read_strategy
 from tests.test_search_query import small
@@ -225,6 +227,15 @@ def test_the_projects_strategy_on_the_embedded_records(root, embedded):
     # the terms were chosen on one half: that half must not do worse than what was reached
     assert halves.loc["development", "recall"] >= 0.95
     assert halves.loc["held-out", "recall"] >= 0.90
+    revisions = revision_table(found.records, strategy, known, matches)
+    assert revisions["terms"].is_monotonic_increasing
+    assert revisions["other records"].is_monotonic_increasing
+    assert revisions["of"].eq(len(found.records) - len(known)).all()
+    last = revisions.iloc[-1]
+    assert last["terms"] == len(term_reasons(strategy))
+    assert last["held-out"] == recall_note(halves.reset_index(), "held-out")
+    early = revisions.iloc[0]["development"]
+    assert int(early.split(" of ")[0]) < halves.loc["development", "found"]
     terms = term_table(strategy, items, matches)
     chart = term_chart(terms[terms["concept"] == "pain"]).to_dict()
     assert "find none of the known items" in chart["description"]
@@ -243,6 +254,18 @@ def test_sixteen_items_are_answered(root, embedded):
     by_topic = answers.set_index("topic")["answer"]
     assert "ctgov-2020-07-28: 328 records, a sample" in by_topic["Total records"]
     assert "not searched, a known-item sample as of 2020-07-28" in by_topic["Dates of searches"]
+    # a sample is no search
+    searched = ["Study registries", "Dates of searches", "Total records"]
+    done = answers.set_index("topic")["answered"]
+    assert set(done[searched]) == {"not done"}
+    live = {"id": "mine", "kind": "search", "registry": "ClinicalTrials.gov"}
+    live |= {"processed_date": "2026-11-20", "announced": 9, "retrieved": 9}
+    answers = prisma_s_table(strategy, [live]).set_index("topic")
+    assert set(answers.loc[searched, "answered"]) == {"yes"}
+    assert answers.loc["Study registries", "answer"] == (
+        "ClinicalTrials.gov (through its programming interface), "
+        "WHO ICTRP (through its web form; written, not yet run)."
+    )
     snapshots = snapshot_table(folders, found.quarantine)
     assert list(snapshots["retrieved"]) == [328, 168, 204]
 

@@ -112,7 +112,7 @@ def harvest(
     out = Path(out).resolve()
     partial = out.with_name(out.name + ".partial")
     pages = partial / out.name
-    if out.is_file() or (out.is_dir() and any(out.iterdir())):
+    if out.exists() and not (out.is_dir() and not any(out.iterdir())):
         return _already_there(out, partial, pages, client.base_url, query)
     with _alone(partial, pages):
         if out.is_dir() and any(out.iterdir()):  # another run has just finished it

@@ -139,10 +139,11 @@ def prisma_s_table(strategy: Strategy, manifests: Sequence[Mapping[str, Any]]) -
                 number,
                 topic,
                 NOT_DONE if answer.startswith(NOT_DONE) else "yes",
-                _fill(answer, words) or "–",
+                answer.removeprefix(NOT_DONE).lstrip(". ") or "–",
             )
             for number, (topic, answer) in enumerate(
-                zip(PRISMA_S_ITEMS, strategy.prisma_s, strict=True), 1
+                zip(PRISMA_S_ITEMS, (_fill(one, words) for one in strategy.prisma_s), strict=True),
+                1,
             )
         ],
         columns=["item", "topic", "answered", "answer"],
@@ -150,10 +151,9 @@ def prisma_s_table(strategy: Strategy, manifests: Sequence[Mapping[str, Any]]) -
 
 
 def _fill(answer: str, words: Mapping[str, str]) -> str:
-    text = answer.removeprefix(NOT_DONE).lstrip(". ")
     for name, value in words.items():
-        text = text.replace(f"{{{name}}}", value)
-    return text
+        answer = answer.replace(f"{{{name}}}", value)
+    return answer
 
 
 def _filled_in(strategy: Strategy, manifests: Sequence[Mapping[str, Any]]) -> dict[str, str]:
@@ -167,20 +167,27 @@ def _filled_in(strategy: Strategy, manifests: Sequence[Mapping[str, Any]]) -> di
         f"{search.registry}: {', '.join(render_query(strategy, search.registry).parameters)}"
         for search in strategy.registries
     ]
+    answered = {one.get("registry") for one in manifests if one.get("kind") != SAMPLE}
+    # a sample is no search: what has only samples to show for it is not done
+    undone = "" if answered else f"{NOT_DONE}. "
     return {
-        "registries": ", ".join(
-            f"{s.registry} ({INTERFACES[s.interface]})" for s in strategy.registries
+        "registries": undone
+        + ", ".join(
+            f"{s.registry} ({INTERFACES[s.interface]}"
+            f"{'' if s.registry in answered else '; written, not yet run'})"
+            for s in strategy.registries
         ),
         "queries": "Printed in this chapter as they are sent, field by field: " + "; ".join(fields),
         "limits": "; ".join(
             f"{limit.limit}: {limit.value} ({limit.reason})" for limit in strategy.limits
         ),
         "filters": f"Filters: {'; '.join(filters)}." if filters else "No filters.",
-        "dates": "; ".join(
+        "dates": undone
+        + "; ".join(
             f"{one['id']}: {_searched(one)} {one.get('processed_date', 'unknown')}"
             for one in manifests
         ),
-        "totals": "; ".join(f"{one['id']}: {_total(one)}" for one in manifests),
+        "totals": undone + "; ".join(f"{one['id']}: {_total(one)}" for one in manifests),
     }
 
 
