@@ -21,6 +21,7 @@ from compendium.connectome.cleaning import Cleaning, clean_run
 from compendium.connectome.mapping import map_seeds
 from compendium.connectome.model import Subject
 from compendium.connectome.prepare import Options, prepare
+from compendium.connectome.series import seed_series
 from compendium.connectome.store import open_store
 from compendium.errors import InputError
 from tests.connectomes import make, parcel_space, reference_z, some_seeds, voxel_space
@@ -103,8 +104,11 @@ def test_the_manifest_says_simulated_and_what_was_done(tiny, tmp_path):
     assert manifest["options"] == {
         "band": [0.01, 0.15],
         "regress_global": True,
-        "confounds": False,
     }
+    run = manifest["subjects"][0]["runs"][0]
+    # 60 volumes of 2 s: cosines are a 240th of a Hz apart
+    inside = sum(0.01 <= number / 240 <= 0.15 for number in range(60))
+    assert run == {"volumes": 60, "columns": inside, "regressors": 1, "df": inside - 1}
     assert [subject["id"] for subject in manifest["subjects"]] == list(tiny.subject_ids)
     assert manifest["columns"] == "cosine coefficients"
     assert store.simulated
@@ -128,18 +132,48 @@ def test_global_signal_regression_is_the_least_squares_residual(tiny, tmp_path):
     assert store.subjects[0].runs[0].df == 58
 
 
+def with_confounds(connectome, tables):
+    def load(subject_id):
+        return replace(connectome.load_subject(subject_id), confounds=tables[subject_id])
+
+    return replace(connectome, load_subject=load)
+
+
 def test_confounds_are_regressed_out_with_the_rest(tiny, tmp_path):
     rng = np.random.default_rng(3)
     tables = {name: (rng.random((60, 4)), rng.random((40, 4))) for name in tiny.subject_ids}
     cleaning = Cleaning(regress_global=True)
-    store = prepare(
-        tiny, tmp_path / "store", Options(cleaning, "float32"), confounds=tables.__getitem__
-    )
+    store = prepare(with_confounds(tiny, tables), tmp_path / "store", Options(cleaning, "float32"))
     run = tiny.load_subject("sub-02").runs[1].astype(float)
     residual = project_out(run, [run.mean(axis=1), *tables["sub-02"][1].T])
     stored = store.subjects[1].rows()[:, 60:]
     np.testing.assert_allclose(stored, (residual / np.linalg.norm(residual, axis=0)).T, atol=1e-5)
     assert store.subjects[1].runs[1].df == 40 - 1 - 5
+
+
+def test_a_regressor_for_one_volume_leaves_what_is_left_without_the_volume(tiny, tmp_path):
+    """Scrubbed volumes: the same correlations and degrees of freedom as if they were cut out."""
+    out = [3, 4, 17]
+    spikes = {name: (np.eye(60)[:, out], np.zeros((40, 0))) for name in tiny.subject_ids}
+    store = prepare(
+        with_confounds(tiny, spikes), tmp_path / "store", Options(Cleaning(), "float32")
+    )
+    run = np.delete(tiny.load_subject("sub-01").runs[0].astype(float), out, axis=0)
+    stored = store.subjects[0].rows()[:50, :60]
+    np.testing.assert_allclose(stored @ stored.T, np.corrcoef(run[:, :50].T), atol=1e-5)
+    assert [run.df for run in store.subjects[0].runs] == [60 - 3 - 1, 39]
+
+
+def test_a_run_weighs_as_much_as_its_degrees_of_freedom_less_two(tiny, tmp_path):
+    """What is regressed out of a run must lessen its part in the mean of Fisher z."""
+    rng = np.random.default_rng(4)
+    tables = {name: (rng.random((60, 30)), np.zeros((40, 0))) for name in tiny.subject_ids}
+    store = prepare(with_confounds(tiny, tables), tmp_path / "store")
+    series = seed_series(store, store.subjects[0], some_seeds(store.space), "fisher-z")
+    first, second = 60 - 3 - 30, 40 - 3
+    np.testing.assert_allclose(series.weights[0], first / (first + second), rtol=1e-6)
+    series = seed_series(store, store.subjects[0], some_seeds(store.space), "mean-r")
+    np.testing.assert_allclose(series.weights, 0.5)
 
 
 @settings(max_examples=20, deadline=None)
@@ -251,7 +285,7 @@ def test_confounds_that_do_not_fit_are_refused(tiny, tmp_path):
         ((np.full((60, 2), np.nan), np.ones((40, 2))), "run 1: the confounds are not a table"),
     ]:
         with pytest.raises(InputError, match=message):
-            prepare(tiny, tmp_path / "store", confounds=lambda _, tables=tables: tables)
+            prepare(with_confounds(tiny, dict.fromkeys(tiny.subject_ids, tables)), tmp_path / "s")
 
 
 def test_two_subjects_of_one_name_are_refused(tiny, tmp_path):

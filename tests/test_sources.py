@@ -12,6 +12,7 @@ import pytest
 from scipy.io import loadmat, savemat
 
 from compendium import datasets
+from compendium.connectome.prepare import Options, prepare
 from compendium.connectome.seeds import Sphere, place_seed
 from compendium.connectome.simulate import simulate_connectome
 from compendium.connectome.sources import FORMATS, open_connectome, recognise
@@ -197,7 +198,7 @@ def test_xcpd_denoised_volumes(written, truth):
     assert connectome.load_subject("sub-sim001").repetition_time == 2.0
 
 
-def test_fmriprep_runs_lose_their_confounds_and_nothing_else(written, truth):
+def test_fmriprep_runs_lose_their_confounds_and_nothing_else(written, truth, tmp_path):
     connectome = open_fmriprep(written / "fmriprep", mask=written / "mask.nii.gz")
     assert connectome.space.template == "MNI152NLin2009cAsym"
     assert "load_confounds" in connectome.provenance["processing"]
@@ -209,10 +210,35 @@ def test_fmriprep_runs_lose_their_confounds_and_nothing_else(written, truth):
     order = np.lexsort(truth.space.indices.T[::-1])
     clean = truth.load_subject("sim-002").runs[0][:, order]
     expected = clean - confounds @ np.linalg.lstsq(confounds, clean, rcond=None)[0]
-    read = connectome.load_subject("sub-sim002").runs[0]
-    r = [np.corrcoef(read[:, column], expected[:, column])[0, 1] for column in range(0, 1400, 40)]
-    assert min(r) > 0.98
-    assert np.abs(confounds[:, 1:7].T @ (read - read.mean(axis=0))).max() < 1
+    store = prepare(connectome, tmp_path / "store", Options(dtype="float32"))
+    stored = store.subjects[1]
+    expected /= np.linalg.norm(expected, axis=0)
+    np.testing.assert_allclose(stored.rows()[:, :70], expected.T, atol=1e-4)
+    # 24 of motion, 2 of tissue, 1 slow cosine and the mean
+    assert [run.df for run in stored.runs] == [70 - 28] * 2
+
+
+def test_fmriprep_volumes_before_the_steady_state_or_scrubbed_cost_a_degree_each(copy):
+    folder = copy("fmriprep")
+    path = next((folder / "sub-sim002").rglob("*run-1_desc-confounds_timeseries.tsv"))
+    table = pd.read_csv(path, sep="\t", na_values="n/a")
+    table["non_steady_state_outlier00"] = (np.arange(len(table)) == 0).astype(float)
+    table["framewise_displacement"] = np.where(np.arange(len(table)) == 30, 9.0, 0.1)
+    table["std_dvars"] = 1.0
+    table.to_csv(path, sep="\t", index=False, na_rep="n/a")
+    for strategy, out in (("motion", [0]), ("motion,scrub", [0, 30])):
+        connectome = open_connectome(f"{folder}?strategy={strategy}")
+        if "scrub" in strategy:
+            # the second run's table says nothing that could be scrubbed by
+            with pytest.raises(InputError, match=r"run-2.*subject sub-sim002.*confounds"):
+                connectome.load_subject("sub-sim002")
+            shutil.copy(path, next(path.parent.glob("*run-2_desc-confounds_timeseries.tsv")))
+        confounds = connectome.load_subject("sub-sim002").confounds[0]
+        assert np.flatnonzero(confounds[:, 24:].any(axis=1)).tolist() == out
+        assert confounds.shape == (70, 24 + len(out))
+        assert path in connectome.sources["sub-sim002"]
+    with pytest.raises(InputError, match="confounds cannot be read"):
+        open_connectome(f"{folder}?strategy=magic").load_subject("sub-sim001")
 
 
 def test_cifti_greyordinates_land_on_their_voxels(written, truth):

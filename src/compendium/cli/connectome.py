@@ -73,7 +73,8 @@ def prepare_command(
     type=click.Choice(["fisher-z", "mean-r"]),
     default="fisher-z",
     show_default=True,
-    help="How runs are combined: mean of Fisher z weighted by n - 3, or Lead-DBS's mean of r.",
+    help="How runs are combined: mean of Fisher z weighted by its inverse variance (n - 3, less "
+    "what was regressed or filtered out), or Lead-DBS's mean of r.",
 )
 @click.option(
     "--minimum-coverage",

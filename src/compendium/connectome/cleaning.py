@@ -2,7 +2,11 @@
 
 Band-pass, global signal and confounds are taken out together, as one least-squares projection:
 done one after the other, a later step brings back what an earlier one removed. Because the
-projection is explicit, the degrees of freedom that remain are counted and not guessed.
+projection is explicit, the degrees of freedom that remain are counted and not guessed: the volumes,
+less one for the mean, less the frequencies outside the band, less every independent regressor
+(a scrubbed volume is one). What was taken out before the source was published is not known here,
+and not subtracted. A partial correlation's Fisher z has the variance 1 / (df - 2), which is the
+familiar 1 / (n - 3) where only the mean was taken out: df - 2 is the weight of a run.
 
 A band-passed run is kept as its cosine coefficients within the band. They are a rotation of the
 filtered series, so every correlation is the same, and there are fewer of them than volumes.
@@ -59,6 +63,8 @@ class CleanRun:
         Degrees of freedom that every cleaned series has.
     n_columns : int
         Numbers kept per location: volumes, or coefficients within the band.
+    n_regressors : int
+        Independent series regressed out: confounds, scrubbed volumes, global signal.
     n_volumes : int
         Volumes of the run.
     missing : ndarray, shape (n_locations,), bool
@@ -80,6 +86,11 @@ class CleanRun:
     def n_columns(self) -> int:
         """Numbers kept per location."""
         return len(self.confounds)
+
+    @property
+    def n_regressors(self) -> int:
+        """Independent series regressed out."""
+        return self.confounds.shape[1]
 
     def block(self, start: int, stop: int) -> tuple[np.ndarray, np.ndarray]:
         """Return the cleaned series of some locations, scaled to length 1, and their SDs.

@@ -84,11 +84,16 @@ class Subject:
         Time series of each run; NaN marks a location with no signal in that run.
     repetition_time : float or None
         Seconds between volumes; None where the source does not say.
+    confounds : tuple of ndarray, each of shape (n_volumes, n_confounds), float64
+        Of each run, what has yet to be regressed out; empty where the source leaves nothing to
+        regress. A source does not regress them itself: only together with the band and the global
+        signal are they gone in the end, and the degrees of freedom they cost counted.
     """
 
     id: str
     runs: tuple[np.ndarray, ...]
     repetition_time: float | None = None
+    confounds: tuple[np.ndarray, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -24,8 +24,6 @@ from compendium.connectome.writing import digest_of, write_array, write_json, wr
 from compendium.errors import InputError
 from compendium.files import sha256_of
 
-Confounds = Callable[[str], Sequence[np.ndarray]]
-
 
 @dataclass(frozen=True)
 class Options:
@@ -57,7 +55,6 @@ def prepare(
     folder: Path,
     options: Options | None = None,
     *,
-    confounds: Confounds | None = None,
     announce: Callable[[str], None] = lambda text: None,
     progress: bool = False,
 ) -> Store:
@@ -71,9 +68,6 @@ def prepare(
         Where the store lies or will lie.
     options : Options, optional
         Default: no band, no global-signal regression, int16.
-    confounds : callable, optional
-        ``confounds(subject_id)`` returns one (n_volumes, n_confounds) array a run; they are
-        regressed out together with the rest.
     announce : callable
         Told, before anything large is written, how much disk the store needs.
     progress : bool
@@ -101,7 +95,7 @@ def prepare(
     folder, options = Path(folder), options or Options()
     if not connectome.subject_ids:
         raise InputError("the connectome has no subjects", where=connectome.name)
-    plan = _plan(connectome, options, confounds is not None)
+    plan = _plan(connectome, options)
     fingerprints = _Fingerprints(connectome)
     finished = _resume(folder, plan, fingerprints)
     if finished is not None:
@@ -123,7 +117,7 @@ def prepare(
                 remaining = connectome.n_subjects - len(entries)
                 _announce_need(folder, connectome, subject, options, remaining, announce)
                 announced = True
-            runs = _clean(subject, connectome, options, confounds)
+            runs = _clean(subject, connectome, options)
             with explaining_full_disk(folder):
                 entry = _write_subject(
                     folder, names[subject_id], subject, runs, options, fingerprints
@@ -134,7 +128,7 @@ def prepare(
     return open_store(folder)
 
 
-def _plan(connectome: Connectome, options: Options, has_confounds: bool) -> dict:
+def _plan(connectome: Connectome, options: Options) -> dict:
     """Return what identifies a preparation: two with the same plan give the same store."""
     return {
         "format": FORMAT,
@@ -146,7 +140,7 @@ def _plan(connectome: Connectome, options: Options, has_confounds: bool) -> dict
         },
         "space": space_digest(connectome.space),
         "subject_ids": list(connectome.subject_ids),
-        "options": {**options.cleaning.as_dict(), "confounds": has_confounds},
+        "options": options.cleaning.as_dict(),
         "dtype": options.dtype,
     }
 
@@ -251,13 +245,11 @@ def _announce_need(
     refuse_if_too_small(folder, need)
 
 
-def _clean(
-    subject: Subject, connectome: Connectome, options: Options, confounds: Confounds | None
-) -> list[CleanRun]:
+def _clean(subject: Subject, connectome: Connectome, options: Options) -> list[CleanRun]:
     n_locations = connectome.space.n_locations
     if not subject.runs:
         raise InputError("the subject has no runs", where=subject.id)
-    series = [None] * len(subject.runs) if confounds is None else list(confounds(subject.id))
+    series = subject.confounds or (None,) * len(subject.runs)
     if len(series) != len(subject.runs):
         raise InputError(
             f"{len(series)} tables of confounds for {len(subject.runs)} runs", where=subject.id
@@ -300,7 +292,13 @@ def _write_subject(
         "id": subject.id,
         "repetition_time": subject.repetition_time,
         "runs": [
-            {"volumes": run.n_volumes, "columns": run.n_columns, "df": run.df} for run in runs
+            {
+                "volumes": run.n_volumes,
+                "columns": run.n_columns,
+                "regressors": run.n_regressors,
+                "df": run.df,
+            }
+            for run in runs
         ],
         "missing": int(np.isnan(sd).sum()),
         "sources": fingerprints(subject.id),

@@ -49,8 +49,9 @@ def seed_series(
     seeds : sequence of Seed
         Weights over the store's locations.
     rule : {"fisher-z", "mean-r"}
-        How runs will be combined: Fisher z weighted by n - 3, where n - 1 is the run's degrees of
-        freedom; or every run alike.
+        How runs will be combined: Fisher z weighted by its inverse variance, the run's degrees of
+        freedom less 2 (n - 3 where only the mean was taken out; see `connectome.cleaning`); or
+        every run alike.
 
     Returns
     -------

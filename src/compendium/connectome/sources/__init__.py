@@ -74,11 +74,17 @@ FORMATS: dict[str, Format] = {
         "fMRIPrep",
         _below("sub-*/**", FMRIPREP),
         open_fmriprep,
-        ("space", "res", "task", "mask"),
+        ("space", "res", "task", "mask", "strategy"),
     ),
     "nimlab": Format("one .npy per subject", ("*.npy",), open_nimlab, ("mask",)),
 }
-PATHS = ("mask", "labels", "table")
+# how the text of an option is understood, where it is not just text
+MEANING: dict[str, Callable[[str], object]] = {
+    "mask": Path,
+    "labels": Path,
+    "table": Path,
+    "strategy": lambda text: tuple(text.split(",")),
+}
 
 
 def open_connectome(source: str | Path, root: Path = Path()) -> Connectome:
@@ -134,7 +140,7 @@ def open_connectome(source: str | Path, root: Path = Path()) -> Connectome:
             where=text,
             remedy=f"its options are {', '.join(chosen.options) or 'none'}",
         )
-    given = {name: Path(value) if name in PATHS else value for name, value in options.items()}
+    given = {name: MEANING.get(name, str)(value) for name, value in options.items()}
     return chosen.open(folder, **given)
 
 

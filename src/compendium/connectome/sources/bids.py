@@ -1,4 +1,4 @@
-"""BIDS derivatives of volumes: fMRIPrep (with its confounds taken out) and XCP-D (denoised)."""
+"""BIDS derivatives of volumes: fMRIPrep (with its confounds) and XCP-D (denoised)."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -14,6 +14,7 @@ from compendium.errors import InputError
 FMRIPREP = tuple(f"_desc-preproc_bold{image}" for image in IMAGES)
 XCPD = tuple(f"_desc-denoised_bold{image}" for image in IMAGES)
 STRATEGY = ("motion", "high_pass", "wm_csf")
+DENOISED = "denoised by XCP-D; the degrees of freedom that cost are not known and not subtracted"
 
 
 def open_fmriprep(
@@ -25,7 +26,7 @@ def open_fmriprep(
     mask: Path | None = None,
     strategy: tuple[str, ...] = STRATEGY,
 ) -> Connectome:
-    """Return a connectome of fMRIPrep's outputs, which are not denoised, with confounds regressed.
+    """Return a connectome of fMRIPrep's outputs, which are not denoised, and their confounds.
 
     Parameters
     ----------
@@ -39,12 +40,15 @@ def open_fmriprep(
     strategy : tuple of str
         Kinds of confounds, as in `nilearn.interfaces.fmriprep.load_confounds`; the default takes
         motion, slow drifts, white matter and cerebrospinal fluid. Global-signal regression is
-        left to the preparation, where it is a stated option.
+        left to the preparation, where it is a stated option. Volumes that the strategy scrubs,
+        and those before the steady state, become regressors that are 1 in the one volume: what
+        remains is the same as without the volume, and a band still finds every volume in its
+        place.
 
     Returns
     -------
     Connectome
-        Runs cleaned when they are read.
+        Runs as they are, with confounds that the preparation regresses out.
 
     Raises
     ------
@@ -54,14 +58,15 @@ def open_fmriprep(
     found = choose(Path(folder), FMRIPREP, space=space, res=res, task=task)
     return open_nifti(
         Path(folder).name,
-        _with_masks(found),
+        _with_masks(found, confounds=True),
         mask=mask,
         template=_template(found),
-        clean=ConfoundCleaner(strategy),
+        confounds=FmriprepConfounds(strategy),
         provenance={
             "source": f"fMRIPrep derivatives in {Path(folder).name}",
             "format": "BIDS derivatives, fMRIPrep",
-            "processing": f"confounds regressed: {', '.join(strategy)} (nilearn load_confounds)",
+            "processing": f"confounds regressed: {', '.join(strategy)} (nilearn load_confounds); "
+            "their degrees of freedom are subtracted",
         },
     )
 
@@ -88,47 +93,37 @@ def open_xcpd(
         provenance={
             "source": f"XCP-D derivatives in {Path(folder).name}",
             "format": "BIDS derivatives, XCP-D denoised",
-            "processing": "denoised by XCP-D",
+            "processing": DENOISED,
         },
     )
 
 
 @dataclass(frozen=True)
-class ConfoundCleaner:
-    """Regresses fMRIPrep's confounds out of a run, through nilearn's own loader."""
+class FmriprepConfounds:
+    """Reads fMRIPrep's confounds of a run, through nilearn's own loader."""
 
     strategy: tuple[str, ...]
 
-    def __call__(self, run: np.ndarray, bold: Path, subject: str) -> np.ndarray:
-        """Return the residuals, without the volumes that the strategy scrubs."""
+    def __call__(self, bold: Path, n_volumes: int, subject: str) -> np.ndarray:
+        """Return the confounds, one column for every volume to be left out among them."""
         from nilearn.interfaces.fmriprep import load_confounds
-        from nilearn.signal import clean
 
         try:
-            confounds, kept = load_confounds(str(bold), strategy=self.strategy)
-        except (ValueError, OSError) as error:
+            table, kept = load_confounds(str(bold), strategy=self.strategy)
+        except (ValueError, OSError, LookupError) as error:
             raise InputError(
                 f"subject {subject}: the confounds cannot be read ({error})",
                 where=bold.name,
                 remedy="keep fMRIPrep's *_desc-confounds_timeseries.tsv and .json beside the image",
             ) from error
-        if len(confounds) != len(run):
+        if len(table) != n_volumes:
             raise InputError(
-                f"subject {subject}: {len(confounds)} rows of confounds, {len(run)} volumes",
+                f"subject {subject}: {len(table)} rows of confounds, {n_volumes} volumes",
                 where=bold.name,
             )
-        usable = np.isfinite(run).all(axis=0)
-        n_kept = len(run) if kept is None else len(kept)
-        cleaned = np.full((n_kept, run.shape[1]), np.nan, np.float32)
-        cleaned[:, usable] = clean(
-            run[:, usable],
-            confounds=confounds,
-            sample_mask=kept,
-            detrend=False,
-            standardize=None,
-            filter=False,
-        )
-        return cleaned
+        left_out = np.ones(n_volumes, bool)
+        left_out[slice(None) if kept is None else kept] = False
+        return np.hstack([table.to_numpy(float), np.eye(n_volumes)[:, left_out]])
 
 
 def entities(path: Path) -> dict[str, str]:
@@ -199,11 +194,21 @@ def choose(
     return subjects
 
 
-def _with_masks(found: Mapping[str, Iterable[Path]]) -> dict[str, list[RunFiles]]:
+def _with_masks(
+    found: Mapping[str, Iterable[Path]], confounds: bool = False
+) -> dict[str, list[RunFiles]]:
     return {
-        subject: [RunFiles(path, _mask_of(path)) for path in paths]
+        subject: [
+            RunFiles(path, _mask_of(path), _confounds_of(path) if confounds else ())
+            for path in paths
+        ]
         for subject, paths in found.items()
     }
+
+
+def _confounds_of(bold: Path) -> tuple[Path, ...]:
+    stem = re.split(r"_space-|_desc-", bold.name)[0]
+    return tuple(sorted(bold.parent.glob(f"{stem}_desc-confounds_*")))
 
 
 def _mask_of(bold: Path) -> Path | None:

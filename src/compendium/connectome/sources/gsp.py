@@ -49,6 +49,7 @@ def open_gsp(folder: Path, mask: Path | None = None) -> Connectome:
         provenance={
             "source": f"GSP images in {folder.name}",
             "format": "GSP1000 open release, NIfTI",
-            "processing": "preprocessed by the publishers",
+            "processing": "preprocessed by the publishers; the degrees of freedom that cost are "
+            "not known and not subtracted",
         },
     )

@@ -14,8 +14,8 @@ from compendium.connectome.model import Connectome, Subject, VoxelSpace
 from compendium.connectome.sources.checks import check_run, check_space, in_brain
 from compendium.errors import InputError
 
-# takes a run, its image's path and the subject; returns the run without its confounds
-Cleaner = Callable[[np.ndarray, Path, str], np.ndarray]
+# takes a run's image, its number of volumes and the subject
+ReadConfounds = Callable[[Path, int, str], np.ndarray]
 IMAGES = (".nii", ".nii.gz")
 READ_ERRORS = (OSError, EOFError, zlib.error, ValueError, nib.filebasedimages.ImageFileError)
 
@@ -30,10 +30,18 @@ class RunFiles:
         4D image.
     mask : Path or None
         The run's own brain mask; voxels outside are missing.
+    others : tuple of Path
+        Further files that the run's numbers depend on.
     """
 
     bold: Path
     mask: Path | None = None
+    others: tuple[Path, ...] = ()
+
+    @property
+    def all(self) -> tuple[Path, ...]:
+        """Every file, for hashing."""
+        return (self.bold, *([self.mask] if self.mask else []), *self.others)
 
 
 def open_nifti(
@@ -42,7 +50,7 @@ def open_nifti(
     *,
     mask: Path | None = None,
     template: str = "unknown",
-    clean: Cleaner | None = None,
+    confounds: ReadConfounds | None = None,
     provenance: dict | None = None,
 ) -> Connectome:
     """Return a connectome of 4D images that share one grid.
@@ -57,8 +65,8 @@ def open_nifti(
         3D image on the same grid: which voxels to read. By default the MNI152 brain.
     template : str
         MNI152 variant of the images.
-    clean : callable, optional
-        ``clean(run, bold_path, subject) -> run`` takes out confounds.
+    confounds : callable, optional
+        ``confounds(bold_path, n_volumes, subject)`` returns what is to be regressed out of a run.
     provenance : dict, optional
         What the source knows.
 
@@ -90,10 +98,10 @@ def open_nifti(
         name=name,
         space=space,
         subject_ids=tuple(runs),
-        load_subject=_Loader(dict(runs), space, clean),
+        load_subject=_Loader(dict(runs), space, confounds),
         provenance=dict(provenance or {}),
         sources={
-            subject: tuple(path for run in files for path in (run.bold, run.mask) if path)
+            subject: tuple(path for run in files for path in run.all)
             for subject, files in runs.items()
         },
     )
@@ -103,20 +111,21 @@ def open_nifti(
 class _Loader:
     runs: dict[str, Sequence[RunFiles]]
     space: VoxelSpace
-    clean: Cleaner | None
+    confounds: ReadConfounds | None
 
     def __call__(self, subject_id: str) -> Subject:
-        runs = []
+        runs, confounds = [], []
         for files in self.runs[subject_id]:
             run = read_volumes(files.bold, self.space, subject_id)
             if files.mask is not None:
                 own = _read_mask(files.mask, self.space.shape, self.space.affine)
                 run[:, ~own[tuple(self.space.indices.T)]] = np.nan
             run = check_run(run, subject_id, files.bold.name)
-            if self.clean is not None:
-                run = self.clean(run, files.bold, subject_id)
+            if self.confounds is not None:
+                confounds.append(self.confounds(files.bold, len(run), subject_id))
             runs.append(run)
-        return Subject(subject_id, tuple(runs), repetition_time(self.runs[subject_id][0].bold))
+        step = repetition_time(self.runs[subject_id][0].bold)
+        return Subject(subject_id, tuple(runs), step, tuple(confounds))
 
 
 def read_grid(path: Path, subject: str) -> tuple[tuple[int, int, int], np.ndarray]:

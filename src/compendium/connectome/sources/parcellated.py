@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from compendium.connectome.model import Connectome, ParcelSpace, Subject
-from compendium.connectome.sources.bids import choose, entities, find_files
+from compendium.connectome.sources.bids import DENOISED, choose, entities, find_files
 from compendium.connectome.sources.checks import check_run
 from compendium.connectome.sources.nifti import READ_ERRORS, repetition_time_of_sidecar
 from compendium.connectome.tissue import describe_parcels
@@ -69,7 +69,7 @@ def open_parcellated(
             "source": f"XCP-D parcellated series in {folder.name}",
             "format": "XCP-D parcellated TSV",
             "atlas": name,
-            "processing": "denoised by XCP-D",
+            "processing": DENOISED,
         },
         sources={subject: tuple(paths) for subject, paths in found.items()},
     )
