@@ -49,6 +49,7 @@ def figures(records):
     found = {"records": len(records)}
     if len(records):
         found["completed"] = Fraction(done, len(records))
+        found["median length"] = float(records["public_title"].str.len().fillna(0).median())
     if done:
         found["share of titles among the completed"] = Fraction(
             int(records["public_title"].notna().sum()), done
@@ -120,6 +121,9 @@ def test_the_command_says_which_figures_of_the_book_move(root, tmp_path):
     changed = json.loads(json.dumps(studies[1:]))
     status = changed[0]["protocolSection"]["statusModule"]
     status["overallStatus"] = "TERMINATED"
+    design = changed[0]["protocolSection"]["designModule"]
+    before = design["enrollmentInfo"]["count"]
+    design["enrollmentInfo"]["count"] = 9999
     new = snapshot(tmp_path / "new", changed)
     arguments = ["--diff", str(old), str(new), "--protocol", str(root / "data" / "protocol")]
     done = CliRunner().invoke(search, [*arguments, "--out", str(tmp_path / "tables")])
@@ -130,6 +134,10 @@ def test_the_command_says_which_figures_of_the_book_move(root, tmp_path):
     row = figures.loc["included trials, status: TERMINATED"].drop("kind").astype(float)
     assert row["changed"] > 0
     assert abs(row[["appeared", "changed", "vanished"]].sum() - row["change"]) < 1e-12
+    medians = figures[figures["kind"] == "median"]["changed"].astype(float)
+    assert before < 9999
+    assert medians.max() > 0
+    assert figures.index.str.contains("that start in 19").any()
     assert figures.loc["registrations", "change"] == "0.0"
     assert list(read_table(tmp_path / "tables" / "vanished.csv")["record_id"]) == ["NCT00001923"]
     assert len(read_table(tmp_path / "tables" / "appeared.csv")) == 1

@@ -16,6 +16,7 @@ from compendium.linkage import link_records
 from compendium.protocol import Protocol
 from compendium.screening import screen_records
 from compendium.statistics import share_table
+from compendium.statistics.design import enrolment_quartiles
 from compendium.verdicts import DECISIONS, trial_verdicts
 
 PAPER_CLASSES = ("non-invasive cortical", "spinal cord", "deep brain", "motor cortex (implanted)")
@@ -40,7 +41,7 @@ def book_figures(
     protocol: Protocol,
     snapshots: Mapping[str, Mapping[str, Any]],
     coded: pd.DataFrame | None = None,
-) -> dict[str, Fraction | int]:
+) -> dict[str, Fraction | int | float]:
     """Return the headline figures of a record table.
 
     Parameters
@@ -57,11 +58,12 @@ def book_figures(
     Returns
     -------
     dict
-        Name → count, or share as an exact fraction of the included trials. Counts: registrations
-        (in all and by registry), trials (in all and by verdict), and trials in the paper's scope.
-        Shares: every value of `VARIABLES`, and the paper's four classes within the paper's scope.
+        Name → count, share as an exact fraction of the included trials, or median (a float).
+        Counts: registrations (in all and by registry), trials (in all, by verdict, and by year of
+        start), and trials in the paper's scope. Shares: every value of `VARIABLES`, and the
+        paper's four classes within the paper's scope. Medians: enrolment, actual and anticipated.
     """
-    figures: dict[str, Fraction | int] = {"registrations": len(records)}
+    figures: dict[str, Fraction | int | float] = {"registrations": len(records)}
     for registry, count in records["registry"].value_counts().sort_index().items():
         figures[f"registrations in {registry}"] = int(count)
     trials = link_records(records).trials
@@ -73,6 +75,11 @@ def book_figures(
     table = trial_table(trials, records, verdicts, labels, snapshots)
     for variable in VARIABLES:
         figures |= _shares(table, variable, f"included trials, {variable.replace('_', ' ')}")
+    for year, count in table["start"].str[:4].value_counts().sort_index().items():
+        figures[f"included trials that start in {year}"] = int(count)
+    for row in enrolment_quartiles(table).itertuples():
+        if row.stated:
+            figures[f"included trials, median enrolment, {row.value}"] = float(row.median)
     scope = in_scope(table, PAPER_CLASSES)
     figures["trials in the paper's scope"] = len(scope)
     return figures | _shares(scope, "paper_class", "paper's scope")

@@ -53,7 +53,7 @@ def compare_snapshots(
     comparison = compare_records(before, after)
     with tqdm(total=STEPS, desc="figures", unit="step", disable=None) as bar:
 
-        def figures(records: pd.DataFrame) -> Mapping[str, Fraction | int]:
+        def figures(records: pd.DataFrame) -> Mapping[str, Fraction | int | float]:
             found = book_figures(records, protocol, manifests, by_hand)
             bar.update()
             return found
@@ -78,7 +78,7 @@ def _print(before: int, after: int, comparison: Comparison, split: pd.DataFrame)
     moved = split[split["change"] != 0]
     click.echo(
         f"{len(moved):,} of {len(split):,} figures of the book move; the farthest first, counts "
-        "before shares:"
+        "before medians and medians before shares:"
     )
     farthest = moved.assign(distance=moved["change"].map(abs)).sort_values(
         ["kind", "distance", "figure"], ascending=[True, False, True]
@@ -95,8 +95,8 @@ def _print(before: int, after: int, comparison: Comparison, split: pd.DataFrame)
 
 
 def _level(value: Fraction, share: bool) -> str:
-    return f"{float(value) * 100:.1f} %" if share else f"{int(value):,}"
+    return f"{float(value) * 100:.1f} %" if share else f"{float(value):,.10g}"
 
 
 def _move(value: Fraction, share: bool) -> str:
-    return f"{float(value) * 100:+.2f}" if share else f"{int(value):+,}"
+    return f"{float(value) * 100:+.2f}" if share else f"{float(value):+,.10g}"

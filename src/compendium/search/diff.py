@@ -13,7 +13,7 @@ from typing import NamedTuple
 import pandas as pd
 
 PROVENANCE = ("snapshot_id", "source_file", "raw_sha256")
-Figures = Callable[[pd.DataFrame], Mapping[str, Fraction | int]]
+Figures = Callable[[pd.DataFrame], Mapping[str, Fraction | int | float]]
 
 
 class Comparison(NamedTuple):
@@ -83,14 +83,15 @@ def attribute_change(old: pd.DataFrame, new: pd.DataFrame, figures: Figures) -> 
     old, new : DataFrame
         From `compendium.records`.
     figures : callable
-        Record table → name and exact value of each figure: a count is an int, a share a Fraction.
+        Record table → name and exact value of each figure: a count is an int, a share a Fraction,
+        a median a float.
 
     Returns
     -------
     DataFrame
-        ``figure``, ``kind`` (count or share), ``before``, ``after``, ``change``, ``appeared``,
-        ``changed``, ``vanished``; the last three sum exactly to ``change``. Values are fractions.
-        A figure that one of the two tables does not have counts as 0 there.
+        ``figure``, ``kind`` (count, median or share), ``before``, ``after``, ``change``,
+        ``appeared``, ``changed``, ``vanished``; the last three sum exactly to ``change``. Values
+        are fractions. A figure that one of the two tables does not have counts as 0 there.
     """
     stays = new["record_id"].isin(old["record_id"])
     gone = old[~old["record_id"].isin(new["record_id"])]
@@ -104,8 +105,8 @@ def attribute_change(old: pd.DataFrame, new: pd.DataFrame, figures: Figures) -> 
     rows = []
     for name in dict.fromkeys(name for value in values for name in value):
         start, grown, altered, end = (Fraction(value.get(name, 0)) for value in values)
-        shared = any(isinstance(value.get(name), Fraction) for value in values)
-        kind = "share" if shared else "count"
+        kinds = {type(value[name]) for value in values if name in value}
+        kind = "share" if Fraction in kinds else "median" if float in kinds else "count"
         rows.append(
             (name, kind, start, end, end - start, grown - start, altered - grown, end - altered)
         )
