@@ -1,3 +1,4 @@
+import csv
 import subprocess
 import sys
 
@@ -227,6 +228,27 @@ def test_no_contact_is_kept(exports, tmp_path, name, aliases):
     assert b"example.org" not in kept
     assert b"Ada" not in kept
     assert b"Contact" not in kept
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        ("ask j.doe+ipd@dept.uni.example.org.", "ask [e-mail left out]."),
+        ("Ärztin@klinik.example;x@y.example", "[e-mail left out];[e-mail left out]"),
+        ("20 mg @ 8 h, 5@6, a@b", "20 mg @ 8 h, 5@6, a@b"),
+        ("a." * 50_000 + "@", "a." * 50_000 + "@"),
+    ],
+)
+def test_an_address_in_free_text_is_left_out(exports, tmp_path, text, kept):
+    with (exports / "whole-2026.csv").open(encoding="utf-8-sig", newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    rows[0]["results ipd description"] = text
+    with (tmp_path / "plan.csv").open("w", encoding="utf-8", newline="") as stream:
+        writer = csv.DictWriter(stream, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+    first = next(read_portal(tmp_path / "plan.csv"))
+    assert first.content["results_ipd_description"] == kept
 
 
 # --- the real exports --------------------------------------------------------------------------

@@ -18,6 +18,9 @@ _TRIAL_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9/_.()-]{3,59}")
 # A line that begins a row. Inside another row it shows that a quote was never closed.
 _ROW_START = re.compile(r"\"?[A-Za-z][A-Za-z0-9/_-]{5,39}\"?,\"?\d{1,2} [A-Z][a-z]+ \d{4}\"?,")
 FIELD_LIMIT = 4_000_000
+# Bounded on both sides, so that no run of letters makes the search slow.
+_EMAIL = re.compile(r"\b[\w.%+-]{1,64}@(?:[\w-]{1,63}\.){1,8}[A-Za-z]{2,24}\b")
+EMAIL_LEFT_OUT = "[e-mail left out]"
 
 
 def read_portal(path: Path) -> Iterator[NativeRecord | RejectedRecord]:
@@ -31,7 +34,8 @@ def read_portal(path: Path) -> Iterator[NativeRecord | RejectedRecord]:
     Yields
     ------
     NativeRecord or RejectedRecord
-        A record's content is field name → text as exported, contacts left out, empty ones too.
+        A record's content is field name → text as exported; contact fields are left out, as are
+        empty ones, and e-mail addresses in free text (plans for data sharing give them).
 
     Raises
     ------
@@ -148,7 +152,11 @@ def _checked(location: str, content: Mapping[str, str]) -> NativeRecord | Reject
         return RejectedRecord(
             location, trial_id[:60], reason, excerpt(content.get("Public_title", ""))
         )
-    return NativeRecord(location, content)
+    kept = {
+        name: _EMAIL.sub(EMAIL_LEFT_OUT, text) if "@" in text else text
+        for name, text in content.items()
+    }
+    return NativeRecord(location, kept)
 
 
 class _Lines:

@@ -223,7 +223,7 @@ def _seal(
         retrieved=counts.retrieved,
         files=files,
         attribution=ATTRIBUTION,
-        modified="contact fields left out; all other fields as exported",
+        modified="contact fields and e-mail addresses left out; all else as exported",
         licence=LICENCE,
         source={
             "name": export.name,
