@@ -17,6 +17,9 @@ import pandas as pd
 DOWNLOADS = "../_static/downloads"  # as seen from a chapter's page
 # characters: more than that in a narrow column makes a tall row, less is kept on one line
 ROOM = {"long": 60, "phrase": 22, "": 16, "short": 0}
+LONG_NUMBER = 10_000  # from here on digits stand in groups of three; a year does not
+# a hyphen that stands for a minus: before a number, and not within a word, a range or a date
+_MINUS = re.compile(r"(?<![^\s(])-(?=\d)")
 
 
 class Markup:
@@ -87,9 +90,7 @@ def quote(name: str, text: object) -> None:
     """
     from myst_nb import glue
 
-    # a lone "5,000" would be read as a pair of numbers on its way to the page
-    spaced = re.sub(r"(?<=\d),(?=\d{3}(?!\d))", "\u202f", str(text))
-    glue(name, _Phrase(spaced), display=False)
+    glue(name, _Phrase(_MINUS.sub("−", str(text))), display=False)
 
 
 def cell_text(value: object) -> str:
@@ -103,6 +104,8 @@ def cell_text(value: object) -> str:
     if isinstance(value, bool | np.bool_):
         return "yes" if value else "no"
     if isinstance(value, float):
+        return number_text(value)
+    if isinstance(value, int | np.integer) and abs(value) >= LONG_NUMBER:
         return number_text(value)
     return str(value)
 
@@ -140,7 +143,9 @@ def _column_texts(column: pd.Series) -> list[str]:
     values = [float(value) for value in column.dropna()]
     shown = [f"{value:.3g}" for value in values if abs(value) < 1000]
     digits = [len(text.partition(".")[2]) for text in shown if "e" not in text]
-    decimals = min(max(digits, default=0), 3)
+    # the largest value keeps four significant digits, or its whole part
+    before = max((len(f"{abs(value):.0f}") for value in values), default=1)
+    decimals = min(max(digits, default=0), max(4 - before, 0), 3)
     return ["–" if pd.isna(v) else number_text(float(v), decimals) for v in column]
 
 
@@ -196,7 +201,7 @@ def table_markup(
             if isinstance(address, str) and re.match(r"https?://", address):
                 text = f'<a href="{html.escape(address)}" rel="noopener">{text}</a>'
             if position == 0 and row_header:
-                cells.append(f'<th scope="row">{text}</th>')
+                cells.append(f'<th scope="row"{kinds[name]}>{text}</th>')
             else:
                 cells.append(f"<td{kinds[name]}>{text}</td>")
         body.append(f"<tr>{''.join(cells)}</tr>")

@@ -43,6 +43,23 @@
     return part;
   }
 
+  // the still of a chart, or a picture, to take away
+  function offerPicture(figure, address, ending) {
+    const link = document.createElement("a");
+    link.className = "data-link";
+    link.href = address;
+    link.download = figure.id.replace(/^fig-/, "") + "." + ending;
+    link.textContent = "Picture (" + ending.toUpperCase() + ")";
+    figure.querySelector("figcaption").append(" ", link);
+  }
+
+  function offerStill(figure, still) {
+    const copy = still.cloneNode(true);
+    copy.removeAttribute("aria-hidden");
+    const text = new XMLSerializer().serializeToString(copy);
+    offerPicture(figure, URL.createObjectURL(new Blob([text], { type: "image/svg+xml" })), "svg");
+  }
+
   async function draw(figure) {
     const wanted = mode();
     if (figure.dataset.drawn === wanted) return;
@@ -57,6 +74,8 @@
       mode: "vega-lite", renderer: "svg", actions: false, ast: false,
       config: themed(canvas), tooltip: { theme: wanted },
     });
+    const still = canvas.querySelector(":scope > svg");
+    if (still) offerStill(figure, still);
     // what scrolls must be reachable by keyboard
     if (canvas.scrollWidth > canvas.clientWidth + 1) canvas.tabIndex = 0;
     for (const old of [...canvas.children]) if (old !== fresh) old.remove();
@@ -71,6 +90,16 @@
       .then(() => Promise.all([load("vega.js"), load("chart-themes.js")]))
       .then(() => draw(figure))
       .catch((error) => console.error(error));
+  }
+
+  // the library listens to the window alone, but a side bar too gives room or takes it
+  function followWidth(content) {
+    let width = content.clientWidth;
+    new ResizeObserver(() => {
+      if (content.clientWidth === width) return;
+      width = content.clientWidth;
+      window.dispatchEvent(new Event("resize"));
+    }).observe(content);
   }
 
   function openViewer(button) {
@@ -91,8 +120,11 @@
       }
     }, { rootMargin: "600px" });
     figures.forEach((figure) => watcher.observe(figure));
+    if (figures.length) followWidth(figures[0].parentElement);
     new MutationObserver(() => near.forEach(enqueue))
       .observe(root, { attributes: true, attributeFilter: ["data-theme"] });
+    document.querySelectorAll("figure.picture img").forEach((image) =>
+      offerPicture(image.closest("figure"), image.src, image.src.includes("svg+xml;") ? "svg" : "png"));
     document.querySelectorAll(".viewer-button").forEach((button) =>
       button.addEventListener("click", () => openViewer(button)));
   }

@@ -207,6 +207,7 @@ def speed_chart(table: pd.DataFrame) -> alt.LayerChart:
         target=table["target"].astype(float),
         label=[f"{ratio:,.3g} ×" for ratio in table["ratio"]],
     )
+    shown["end"] = shown[["highest", "target"]].max(axis=1)
     order = shown["comparison"].tolist()
     y = alt.Y("comparison:N", sort=order, title=None, axis=alt.Axis(labelLimit=230))
     title = "times faster (logarithmic); dot: median of paired rounds, line: all rounds, tick: aim"
@@ -228,7 +229,7 @@ def speed_chart(table: pd.DataFrame) -> alt.LayerChart:
         .encode(x=alt.X("target:Q", scale=scale, title=title))
     )
     words = base.mark_text(align="left", dx=10, fontSize=11).encode(
-        x=alt.X("highest:Q", scale=scale, title=title), text="label:N"
+        x=alt.X("end:Q", scale=scale, title=title), text="label:N"
     )
     said = "; ".join(
         f"{row.comparison} {row.ratio:,.3g} times"

@@ -3,7 +3,7 @@
 import altair as alt
 import pandas as pd
 
-CURVE_WIDTH = 400  # px: two panels side by side with their labels have no container to fill
+CURVE_WIDTH = 390  # px: two panels side by side with their labels have no container to fill
 PASSED, FAILED = "#0b6e99", "#b5651d"
 
 
@@ -42,9 +42,13 @@ def flow_chart(links: pd.DataFrame, *, description: str) -> alt.Chart:
     )
     labels = [
         alt.Chart(nodes[nodes["x"] == place])
-        .mark_text(align=align, dx=dx, fontSize=11)
+        .mark_text(align=align, dx=dx, dy=dy, fontSize=11)
         .encode(x="x:Q", y="y:Q", text="node:N")
-        for place, align, dx in ((0.0, "right", -6), (1.0, "center", 0), (2.0, "left", 6))
+        for place, align, dx, dy in (
+            (0.0, "right", -6, 0),
+            (1.0, "center", 0, -15),
+            (2.0, "left", 6, 0),
+        )
     ]
     return alt.layer(curves, *labels).properties(
         width="container", height=440, description=description
@@ -68,7 +72,7 @@ def similarity_chart(pairs: pd.DataFrame, *, measure: str, description: str) -> 
             "deep:N",
             title="deep target",
             sort=None,
-            axis=alt.Axis(labelAngle=-35, labelOverlap=False),
+            axis=alt.Axis(labelAngle=-35, labelOverlap=False, labelLimit=360),
         ),
         y=alt.Y(
             "superficial:N",
@@ -201,7 +205,7 @@ def specification_chart(
         .mark_tick(thickness=2.5, size=11)
         .encode(
             x=x,
-            y=alt.Y("row:N", sort=rows, title=None, axis=alt.Axis(labelLimit=210)),
+            y=alt.Y("row:N", sort=rows, title=None, axis=alt.Axis(labelLimit=260)),
             color=colour,
         )
         .properties(width=CURVE_WIDTH, height=15 * len(rows))

@@ -116,9 +116,8 @@ def judge(claims: Sequence[Claim], tests: Mapping[str, pd.DataFrame]) -> pd.Data
             for row in table[table["null"] == claim.test].itertuples():
                 ok = bool(row.p_holm < ALPHA and row.effect > 0)
                 passed.append(ok)
-                evidence.append(
-                    f"{connectome}: {row.standardised_effect:+.1f} SD, p = {row.p_holm:.2g}"
-                )
+                effect = f"{row.standardised_effect:+.1f}".replace("-", "−")
+                evidence.append(f"{connectome}: {effect} SD, p = {row.p_holm:.2g}")
         if not passed:
             answer = "not tested"
         elif all(passed):
