@@ -1,6 +1,7 @@
 """The built book as a person meets it: in a browser, light and dark, wide and on a phone."""
 
 import json
+from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -115,6 +116,26 @@ def test_charts_follow_the_mode_switch(browser):
     )
     assert tab.locator("figure.chart .chart-live").count() == tab.locator("figure.chart").count()
     context.close()
+    assert trouble == []
+
+
+def test_charts_follow_the_width_of_the_page_and_can_be_taken_away(browser):
+    page = next(p for p in pages() if soup(p).find("figure", class_="chart"))
+    context = browser.new_context(viewport={"width": 1280, "height": 900}, accept_downloads=True)
+    tab, trouble = visit(context, page)
+    # a side bar takes room without a word to the window
+    tab.evaluate("document.querySelector('.bd-article').style.maxWidth = '420px'")
+    tab.wait_for_function(
+        "[...document.querySelectorAll('.chart-live svg')].every(s => s.clientWidth <= 420)",
+        timeout=10_000,
+    )
+    link = tab.locator('figure.chart a[download$=".svg"]').first
+    with tab.expect_download() as saved:
+        link.click()
+    picture = Path(saved.value.path()).read_text(encoding="utf-8")
+    context.close()
+    assert picture.startswith("<svg")
+    assert 'xmlns="http://www.w3.org/2000/svg"' in picture
     assert trouble == []
 
 

@@ -109,3 +109,33 @@ def test_numbers_of_a_column_share_their_decimals_and_nothing_is_minus_zero():
     small = pd.DataFrame({"class": list("abc"), "p": [0.5, 0.0002, -0.25]})
     page = soup(display.table_markup(small, caption="Tests"))
     assert [c.get_text() for c in page.find_all("td")] == ["0.500", "0.0002", "−0.250"]
+
+
+def test_numbers_of_a_wide_column_claim_no_digits_that_were_not_measured():
+    table = pd.DataFrame({"way": list("abc"), "ratio": [223.5, 5.178, 0.182]})
+    page = soup(display.table_markup(table, caption="Times faster"))
+    assert [c.get_text() for c in page.find_all("td")] == ["223.5", "5.2", "0.2"]
+
+
+def test_long_whole_numbers_are_grouped_and_years_are_not():
+    table = pd.DataFrame({"people": [1000], "voxels": [285903], "year": [2026]})
+    page = soup(display.table_markup(table, caption="Sizes"))
+    assert [c.get_text() for c in page.tbody.find_all(["th", "td"])] == ["1000", "285,903", "2026"]
+    assert page.tbody.th["class"] == page.thead.th["class"] == ["number"]
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("-0.15 to 0.14", "−0.15 to 0.14"),
+        ("(-4.7 SD)", "(−4.7 SD)"),
+        ("2020-07-28", "2020-07-28"),
+        ("3,485", "3,485"),
+        ("COVID-19", "COVID-19"),
+    ],
+)
+def test_a_minus_in_prose_is_a_minus_and_a_date_keeps_its_hyphens(monkeypatch, text, shown):
+    bound = {}
+    monkeypatch.setattr("myst_nb.glue", lambda name, value, display: bound.update({name: value}))
+    display.quote("a", text)
+    assert format_plain_text(repr(bound["a"]), "") == shown

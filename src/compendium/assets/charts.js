@@ -33,11 +33,22 @@
     return theme;
   }
 
-  // a limit that a chart sets itself must not take a phone's whole width
+  // words in lines of at most so many letters
+  function inLines(text, letters) {
+    return text.split(" ").reduce((lines, word) => {
+      const last = lines.at(-1);
+      if (last && last.length + word.length < letters) lines[lines.length - 1] = last + " " + word;
+      else lines.push(word);
+      return lines;
+    }, []);
+  }
+
+  // a limit that a chart sets itself must not take a phone's whole width, nor a title be cut off
   function narrowed(part, limit) {
     if (Array.isArray(part)) part.forEach((one) => narrowed(one, limit));
     else if (part && typeof part === "object") {
       if (part.labelLimit > limit) part.labelLimit = limit;
+      if (typeof part.x?.title === "string") part.x.title = inLines(part.x.title, limit / 6);
       for (const [name, value] of Object.entries(part)) if (name !== "datasets") narrowed(value, limit);
     }
     return part;

@@ -4,7 +4,6 @@ import altair as alt
 import pandas as pd
 
 CURVE_WIDTH = 390  # px: two panels side by side with their labels have no container to fill
-PASSED, FAILED = "#0b6e99", "#b5651d"
 
 
 def flow_chart(links: pd.DataFrame, *, description: str) -> alt.Chart:
@@ -134,9 +133,8 @@ def null_chart(tests: pd.DataFrame, *, measure: str, description: str) -> alt.Ch
             color=alt.Color(
                 "verdict:N",
                 title="observed",
-                scale=alt.Scale(
-                    domain=["more than the null allows", "within the null"], range=[PASSED, FAILED]
-                ),
+                # the first two hues of the page's mode
+                scale=alt.Scale(domain=["more than the null allows", "within the null"]),
                 legend=alt.Legend(orient="top"),
             ),
             shape=alt.Shape("verdict:N", legend=None),
@@ -174,7 +172,7 @@ def specification_chart(
     colour = alt.Color(
         "outcome:N",
         title=None,
-        scale=alt.Scale(domain=["p < 0.05", "p ≥ 0.05"], range=[PASSED, FAILED]),
+        scale=alt.Scale(domain=["p < 0.05", "p ≥ 0.05"]),
         legend=alt.Legend(orient="top"),
     )
     points = (
