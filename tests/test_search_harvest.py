@@ -462,8 +462,10 @@ def test_an_empty_folder_is_not_a_snapshot_yet(registry, tmp_path, hands):
     (tmp_path / "new").mkdir()
     assert ids_in(run(registry, tmp_path / "new", hands)) == EVERYTHING
     (tmp_path / "file").write_text("something")
-    with pytest.raises(InputError, match="never changed"):
-        run(registry, tmp_path / "file", hands)
+    os.mkfifo(tmp_path / "pipe")
+    for name in ("file", "pipe"):
+        with pytest.raises(InputError, match="never changed"):
+            run(registry, tmp_path / name, hands)
 
 
 def stopped_at(registry, out, hands, page):

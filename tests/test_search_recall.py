@@ -229,8 +229,8 @@ def test_the_projects_strategy_on_the_embedded_records(root, embedded):
     assert halves.loc["held-out", "recall"] >= 0.90
     revisions = revision_table(found.records, strategy, known, matches)
     assert revisions["terms"].is_monotonic_increasing
-    assert revisions["other records"].is_monotonic_increasing
-    assert revisions["of"].eq(len(found.records) - len(known)).all()
+    assert revisions["other records found"].is_monotonic_increasing
+    assert revisions["other records"].eq(len(found.records) - len(known)).all()
     last = revisions.iloc[-1]
     assert last["terms"] == len(term_reasons(strategy))
     assert last["held-out"] == recall_note(halves.reset_index(), "held-out")

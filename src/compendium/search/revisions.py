@@ -47,8 +47,8 @@ def revision_table(
     -------
     DataFrame
         One row per day: ``terms as of``, ``terms``, ``development`` and ``held-out`` (recall among
-        the records at hand, as in `recall_note`), ``other records`` (how many that are no known
-        items the terms find) and ``of`` (how many there are).
+        the records at hand, as in `recall_note`), ``other records found`` and ``other records``
+        (those that are no known items: how many the terms find, and how many there are).
     """
     since = {
         (concept.id, term.term): term.date
@@ -79,4 +79,6 @@ def revision_table(
                 int(others.sum()),
             )
         )
-    return pd.DataFrame(rows, columns=["terms as of", "terms", *HALVES, "other records", "of"])
+    return pd.DataFrame(
+        rows, columns=["terms as of", "terms", *HALVES, "other records found", "other records"]
+    )
