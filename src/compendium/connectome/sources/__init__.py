@@ -37,12 +37,15 @@ class Format:
         ``open(folder, **options) -> Connectome``.
     options : tuple of str
         Options that can be given as text.
+    uses_packages : bool
+        Whether it needs a data package, so ``root``, the project's folder.
     """
 
     title: str
     signs: tuple[str, ...]
     open: Callable[..., Connectome]
     options: tuple[str, ...] = ()
+    uses_packages: bool = False
 
 
 def _below(where: str, endings: tuple[str, ...]) -> tuple[str, ...]:
@@ -62,7 +65,11 @@ FORMATS: dict[str, Format] = {
         ("space", "res", "task", "mask"),
     ),
     "cifti": Format(
-        "CIFTI dense series", ("**/*.dtseries.nii",), open_cifti, ("ending", "desc", "task")
+        "CIFTI dense series",
+        ("**/*.dtseries.nii",),
+        open_cifti,
+        ("ending", "desc", "task"),
+        uses_packages=True,
     ),
     "parcellated": Format(
         "XCP-D parcellated tables",
@@ -97,7 +104,7 @@ def open_connectome(source: str | Path, root: Path = Path()) -> Connectome:
         in it. Options follow a question mark, as in ``/data/xcpd?kind=parcellated&atlas=4S456``:
         ``kind`` (a key of `FORMATS`) and the options of that format.
     root : Path
-        The project's folder, for the embedded sets.
+        The project's folder, for the embedded sets and for formats that need a data package.
 
     Returns
     -------
@@ -141,6 +148,8 @@ def open_connectome(source: str | Path, root: Path = Path()) -> Connectome:
             remedy=f"its options are {', '.join(chosen.options) or 'none'}",
         )
     given = {name: MEANING.get(name, str)(value) for name, value in options.items()}
+    if chosen.uses_packages:
+        given["root"] = root
     return chosen.open(folder, **given)
 
 

@@ -1,6 +1,7 @@
 """Lead-DBS connectome folders (``connectomes/fMRI/<name>/``) of type ``fMRI_timecourses``."""
 
 import json
+import re
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -162,6 +163,10 @@ def _read_volume(path: Path) -> _Volume:
             remedy="it needs vol.space.mat, vol.space.dim, vol.outidx and vol.subIDs",
         ) from error
     affine = np.array(matrix, float)
+    if affine.shape != (4, 4):
+        raise InputError(
+            f"vol.space.mat has the shape {affine.shape}, an affine is 4 x 4", where=path.name
+        )
     # SPM counts voxels from 1
     affine[:3, 3] += affine[:3, :3] @ np.ones(3)
     subjects = {cell[0]: tuple(cell[1:]) for cell in cells}
@@ -181,6 +186,8 @@ def _read_volume(path: Path) -> _Volume:
 def _space(volume: _Volume, path: Path) -> tuple[VoxelSpace, np.ndarray]:
     """Return the space and which stored voxels are its columns (repeated ones count once)."""
     size = int(np.prod(volume.shape))
+    if not len(volume.outidx):
+        raise InputError("vol.outidx is empty: no voxel is stored", where=path.name)
     if volume.outidx.min() < 1 or volume.outidx.max() > size:
         raise InputError(
             f"vol.outidx runs from {volume.outidx.min()} to {volume.outidx.max()}, "
@@ -222,6 +229,11 @@ def _select(
 
 
 def _run_file(folder: Path, run: str, subject: str) -> Path:
+    if re.search(r"[/\\]", run):
+        raise InputError(
+            f"subject {subject}: the run {run!r} lies outside the connectome's folder",
+            where=f"{folder.name}/dataset_volsurf.mat",
+        )
     path = folder / "vol" / (run if run.endswith(".mat") else f"{run}.mat")
     if not path.is_file():
         raise InputError(f"subject {subject}: the run's file is missing", where=str(path))

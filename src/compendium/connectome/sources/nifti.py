@@ -165,11 +165,13 @@ def read_volumes(path: Path, space: VoxelSpace, subject: str) -> np.ndarray:
     Raises
     ------
     InputError
-        If the file cannot be read or ends early.
+        If the file cannot be read or ends early, or holds colours or complex numbers.
     """
     try:
         proxy = nib.load(path).dataobj
         n_volumes, dtype = proxy.shape[3], proxy.dtype
+        if dtype.kind not in "fiu":
+            raise ValueError(f"its values are no plain numbers but {dtype}")
         columns = np.ravel_multi_index(space.indices.T, space.shape, order="F")
         n_bytes = int(np.prod(space.shape)) * dtype.itemsize
         run = np.empty((n_volumes, space.n_locations), np.float32)
@@ -180,6 +182,7 @@ def read_volumes(path: Path, space: VoxelSpace, subject: str) -> np.ndarray:
                 if len(raw) < n_bytes:
                     raise EOFError(f"it ends in volume {volume + 1} of {n_volumes}")
                 run[volume] = np.frombuffer(raw, dtype)[columns]
+            stream.read(1)  # only at its end does a compressed file check that it is whole
     except READ_ERRORS as error:
         raise _unreadable(path, subject, error) from error
     if (proxy.slope, proxy.inter) != (1, 0):
