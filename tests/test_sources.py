@@ -226,6 +226,10 @@ def test_fmriprep_volumes_before_the_steady_state_or_scrubbed_cost_a_degree_each
     table["framewise_displacement"] = np.where(np.arange(len(table)) == 30, 9.0, 0.1)
     table["std_dvars"] = 1.0
     table.to_csv(path, sep="\t", index=False, na_rep="n/a")
+    # somebody has unpacked an image
+    packed = next(path.parent.glob("*run-1*_desc-preproc_bold.nii.gz"))
+    nib.save(nib.load(packed), packed.with_suffix(""))
+    packed.unlink()
     for strategy, out in (("motion", [0]), ("motion,scrub", [0, 30])):
         connectome = open_connectome(f"{folder}?strategy={strategy}")
         if "scrub" in strategy:

@@ -109,7 +109,9 @@ class FmriprepConfounds:
         from nilearn.interfaces.fmriprep import load_confounds
 
         try:
-            table, kept = load_confounds(str(bold), strategy=self.strategy)
+            # nilearn knows fMRIPrep's images by their name alone, and only compressed
+            name = f"{str(bold).removesuffix('.gz')}.gz"
+            table, kept = load_confounds(name, strategy=self.strategy)
         except (ValueError, OSError, LookupError) as error:
             raise InputError(
                 f"subject {subject}: the confounds cannot be read ({error})",
