@@ -176,6 +176,14 @@ def test_a_run_weighs_as_much_as_its_degrees_of_freedom_less_two(tiny, tmp_path)
     np.testing.assert_allclose(series.weights, 0.5)
 
 
+def test_a_confound_that_repeats_others_costs_nothing():
+    rng = np.random.default_rng(5)
+    run, two = rng.standard_normal((50, 4)), rng.standard_normal((50, 2))
+    repeated = np.column_stack([two, two.sum(axis=1), np.ones(50)])  # the mean is counted already
+    clean = clean_run(run, Cleaning(), confounds=repeated)
+    assert (clean.n_regressors, clean.df) == (2, 50 - 1 - 2)
+
+
 @settings(max_examples=20, deadline=None)
 @given(
     n=st.integers(40, 90),

@@ -21,6 +21,7 @@ from compendium.connectome.sources.checks import check_run, in_brain
 from compendium.connectome.sources.cifti import open_cifti, place_greyordinates
 from compendium.connectome.sources.gsp import open_gsp
 from compendium.connectome.sources.leaddbs import open_leaddbs
+from compendium.connectome.sources.nifti import repetition_time
 from compendium.connectome.sources.nimlab import open_nimlab
 from compendium.connectome.sources.parcellated import open_parcellated
 from compendium.errors import InputError
@@ -138,6 +139,15 @@ def test_gsp_release(truth, tmp_path, scaled):
     connectome = open_connectome(f"{tmp_path / 'gsp'}?mask={tmp_path / 'mask.nii.gz'}")
     assert_same(connectome, truth, atol=5e-4 if scaled else 0)
     assert connectome.load_subject("sub-sim001").repetition_time == pytest.approx(2.0)
+
+
+@pytest.mark.parametrize(("unit", "stated"), [("sec", 3.0), ("msec", 3000.0), ("usec", 3e6)])
+def test_the_time_between_volumes_is_read_in_the_headers_unit(tmp_path, unit, stated):
+    image = nib.Nifti1Image(np.zeros((2, 2, 2, 4), np.float32), np.eye(4))
+    image.header.set_xyzt_units("mm", unit)
+    image.header["pixdim"][4] = stated
+    nib.save(image, tmp_path / "run.nii")
+    assert repetition_time(tmp_path / "run.nii") == pytest.approx(3.0)
 
 
 def test_gsp_without_a_mask_reads_the_mni_brain_and_leaves_silent_voxels_missing(written, truth):
