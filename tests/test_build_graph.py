@@ -9,33 +9,7 @@ from pathlib import Path
 import pytest
 
 from compendium.imports import helper_files, imported_modules
-
-CHAPTER = """---
-jupytext:
-  text_representation:
-    extension: .md
-    format_name: myst
-kernelspec:
-  display_name: Python 3
-  language: python
-  name: python3
-compendium:
-  inputs: [{inputs}]
-  outputs: [{outputs}]
----
-
-# {title}
-
-```{{code-cell}} ipython3
-:tags: [parameters]
-
-snapshots = []
-```
-
-```{{code-cell}} ipython3
-{code}
-```
-"""
+from tests.chapter_sources import chapter_source
 
 
 @pytest.fixture
@@ -56,30 +30,33 @@ def project(tmp_path, root):
     book.mkdir(parents=True)
     save = "from pathlib import Path\nPath('data/derived').mkdir(exist_ok=True)\n"
     (book / "01_first.md").write_text(
-        CHAPTER.format(
+        chapter_source(
+            [
+                "from compendium.counting import count\n"
+                + save
+                + "n = count(Path('data/one/a.txt').read_text())\n"
+                + "Path('data/derived/n.txt').write_text(str(n))"
+            ],
             title="First",
+            parameters="snapshots = []",
             inputs="data/one",
             outputs="data/derived/n.txt",
-            code="from compendium.counting import count\n"
-            + save
-            + "n = count(Path('data/one/a.txt').read_text())\n"
-            + "Path('data/derived/n.txt').write_text(str(n))",
         )
     )
     (book / "02_second.md").write_text(
-        CHAPTER.format(
+        chapter_source(
+            ["print(open('data/derived/n.txt').read())"],
             title="Second",
+            parameters="snapshots = []",
             inputs="data/derived/n.txt",
-            outputs="",
-            code="print(open('data/derived/n.txt').read())",
         )
     )
     (book / "03_third.md").write_text(
-        CHAPTER.format(
+        chapter_source(
+            ["from compendium import shouting\nprint(shouting.shout('a'))"],
             title="Third",
+            parameters="snapshots = []",
             inputs="data/two",
-            outputs="",
-            code="from compendium import shouting\nprint(shouting.shout('a'))",
         )
     )
     return tmp_path

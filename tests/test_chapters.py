@@ -10,38 +10,14 @@ import pytest
 
 from compendium import chapters
 from compendium.errors import InputError
-
-HEAD = """---
-jupytext:
-  text_representation:
-    extension: .md
-    format_name: myst
-kernelspec:
-  display_name: Python 3
-  language: python
-  name: python3
-compendium:
-  inputs: [{inputs}]
-  outputs: [{outputs}]
----
-
-# A chapter
-
-```{{code-cell}} ipython3
-:tags: [parameters, hide-input]
-
-n = 3
-folder: str = "data"
-```
-
-"""
+from tests.chapter_sources import chapter_source
 
 
 def write(folder, cells, inputs="in.txt", outputs=""):
     (folder / "in.txt").write_text("input")
-    code = "\n".join(f"```{{code-cell}} ipython3\n{cell}\n```\n" for cell in cells)
     path = folder / "01_chapter.md"
-    path.write_text(HEAD.format(inputs=inputs, outputs=outputs) + code)
+    told = 'n = 3\nfolder: str = "data"'
+    path.write_text(chapter_source(cells, inputs=inputs, outputs=outputs, parameters=told))
     return path
 
 

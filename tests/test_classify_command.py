@@ -51,7 +51,7 @@ def test_a_coder_s_sheet_outranks_the_rules(at_root, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "code", "says"),
     [
-        ([SNAPSHOT, "--out", "labels.txt"], 1, "labels.txt"),
+        ([SNAPSHOT, "--out", "labels.txt"], 2, "labels.txt"),
         ([SNAPSHOT, "--out", "labels.csv", "--protocol", "no/where"], 1, "no/where"),
         ([SNAPSHOT, "--out", "labels.csv", "--coded", "none.jsonl"], 1, "none.jsonl"),
         ([SNAPSHOT], 2, "--out"),

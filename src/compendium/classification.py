@@ -1,6 +1,5 @@
 """What a record is coded for: by rule, or by a person whose word outranks the rule's."""
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -8,6 +7,7 @@ from typing import Any
 import pandas as pd
 
 from compendium.codebook import NOT_STATED, OTHER, Codebook, Variable
+from compendium.coding import read_sheet
 from compendium.errors import InputError
 from compendium.rules import Match, apply
 
@@ -154,34 +154,23 @@ def read_coding(path: Path, codebook: Codebook, coder: str = "coder-a") -> pd.Da
     Raises
     ------
     InputError
-        With file, line and the value that the codebook lacks.
+        As `compendium.coding.read_sheet`, and with file, line and the value that the codebook
+        lacks.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise InputError("no such file", where=str(path), remedy="name a coder's JSON Lines file")
     rows = []
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
-        if not line.strip():
-            continue
-        try:
-            entry = json.loads(line)
-        except json.JSONDecodeError as error:
-            raise InputError(f"not JSON: {error.msg}", where=f"{path}:{number}") from error
-        identity = entry.get("record_id") or entry.get("nct_id")
-        if not identity:
-            raise InputError("no record_id and no nct_id", where=f"{path}:{number}")
+    for record_id, said, place in read_sheet(path):
         for name in codebook.variables:
-            if name not in entry:
+            if name not in said:
                 continue
-            given = entry[name] if isinstance(entry[name], list) else [entry[name]]
+            given = said[name] if isinstance(said[name], list) else [said[name]]
             for text in [str(item) for item in given if item] or [NOT_STATED]:
                 value, words = _value_and_words(text)
                 if value not in codebook[name].values and value != NOT_STATED:
                     raise InputError(
-                        f"the codebook has no {name} {value!r}", where=f"{path}:{number}: {name}"
+                        f"the codebook has no {name} {value!r}", where=f"{place}: {name}"
                     )
-                quote = entry.get("target_quote") if name == "target" else None
-                rows.append((identity, name, value, words or quote or "", coder))
+                quote = said.get("target_quote") if name == "target" else None
+                rows.append((record_id, name, value, words or quote or "", coder))
     table = pd.DataFrame(
         rows, columns=["record_id", "variable", "value", "words", "made_by"]
     ).drop_duplicates(["record_id", "variable", "value"], ignore_index=True)

@@ -1,10 +1,10 @@
 """Screening: include, exclude or unsure, stage by stage, each with its coded reason."""
 
-import json
 from pathlib import Path
 
 import pandas as pd
 
+from compendium.coding import read_sheet
 from compendium.eligibility import DECISIONS, Eligibility
 from compendium.errors import InputError
 from compendium.rules import Match, apply
@@ -107,24 +107,12 @@ def read_scope(path: Path, coder: str = "coder-a") -> pd.DataFrame:
     Raises
     ------
     InputError
-        With file and line of a line that is no JSON or holds no known decision.
+        As `compendium.coding.read_sheet`, and with file and line of a decision that is not known.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise InputError("no such file", where=str(path), remedy="name a coder's JSON Lines file")
     rows = []
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
-        if not line.strip():
-            continue
-        try:
-            entry = json.loads(line)
-        except json.JSONDecodeError as error:
-            raise InputError(f"not JSON: {error.msg}", where=f"{path}:{number}") from error
-        if entry.get("scope") not in DECISIONS:
-            raise InputError(
-                f"no such decision: {entry.get('scope')!r}", where=f"{path}:{number}: scope"
-            )
-        identity = entry.get("record_id") or entry.get("nct_id")
-        rows.append((identity, entry["scope"], entry.get("scope_reason") or "", coder))
+    for record_id, said, place in read_sheet(path):
+        if said.get("scope") not in DECISIONS:
+            raise InputError(f"no such decision: {said.get('scope')!r}", where=f"{place}: scope")
+        rows.append((record_id, said["scope"], said.get("scope_reason") or "", coder))
     table = pd.DataFrame(rows, columns=["record_id", "decision", "words", "decided_by"])
     return table.astype("string").sort_values("record_id", ignore_index=True)

@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from compendium.classification import classify_records, read_coding
+from compendium.cli.reading import check_suffixes, out_option, snapshots_argument
 from compendium.normalise.countries import read_country_aliases
 from compendium.protocol import read_protocol
 from compendium.records import read_records
@@ -12,19 +13,8 @@ from compendium.tables import write_table
 
 
 @click.command()
-@click.argument(
-    "snapshots",
-    metavar="SNAPSHOT...",
-    nargs=-1,
-    required=True,
-    type=click.Path(path_type=Path),
-)
-@click.option(
-    "--out",
-    required=True,
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="Table to write; its ending, .csv or .parquet, says which kind.",
-)
+@snapshots_argument
+@out_option("labels")
 @click.option(
     "--protocol",
     "folder",
@@ -55,6 +45,7 @@ def classify(snapshots: tuple[Path, ...], out: Path, folder: Path, coded: Path |
     Example:
       compendium classify data/snapshot/ctgov-2020-07-28 --out labels.csv
     """  # noqa: D301 - \b keeps click from joining the lines
+    check_suffixes([out])
     protocol = read_protocol(folder)
     by_hand = read_coding(coded, protocol.codebook) if coded else None
     found = read_records(snapshots, read_country_aliases(protocol.countries), accept_unsealed=True)

@@ -4,38 +4,28 @@ from pathlib import Path
 
 import click
 
-from compendium.errors import InputError
+from compendium.cli.reading import (
+    check_suffixes,
+    countries_option,
+    country_aliases,
+    out_option,
+    snapshots_argument,
+)
 from compendium.linkage import extend_review, link_records, read_review, write_review
-from compendium.normalise.countries import read_country_aliases
 from compendium.records import read_records
-from compendium.tables import SUFFIXES, write_table
-
-COUNTRIES = Path("data/protocol/countries.csv")
+from compendium.tables import write_table
 
 
 @click.command()
-@click.argument(
-    "snapshots", metavar="SNAPSHOT...", nargs=-1, required=True, type=click.Path(path_type=Path)
-)
-@click.option(
-    "--out",
-    required=True,
-    type=click.Path(path_type=Path),
-    help="Table of links: CSV or Parquet.",
-)
+@snapshots_argument
+@out_option("links")
 @click.option("--trials", type=click.Path(path_type=Path), help="Table of trials, if wanted.")
 @click.option(
     "--review",
     type=click.Path(path_type=Path),
     help="CSV of what people decided. Links that wait are added to it; your rows are kept.",
 )
-@click.option(
-    "--countries",
-    type=click.Path(path_type=Path),
-    default=COUNTRIES,
-    show_default=True,
-    help="Country names and their codes.",
-)
+@countries_option
 def link(
     snapshots: tuple[Path, ...],
     out: Path,
@@ -59,19 +49,12 @@ def link(
       compendium link data/snapshot/* --out links.csv --trials trials.csv
       compendium link data/snapshot/* --out links.csv --review review.csv
     """  # noqa: D301 - click reads the backspace as "do not rewrap"
-    for path in (out, trials):
-        if path is not None and path.suffix not in SUFFIXES:
-            raise click.UsageError(f"{path.name} must end in {' or '.join(SUFFIXES)}")
+    check_suffixes([out, trials])
     if review is not None and review.suffix != ".csv":
         raise click.UsageError(f"{review.name} must end in .csv, so that a person can fill it in")
-    if not countries.is_file():
-        raise InputError(
-            "no table of country names there",
-            where=str(countries),
-            remedy="run this in the project's folder, or name the table with --countries",
-        )
+    aliases = country_aliases(countries)
     decided = read_review(review) if review is not None else None
-    found = read_records(snapshots, read_country_aliases(countries), accept_unsealed=True)
+    found = read_records(snapshots, aliases, accept_unsealed=True)
     if len(found.quarantine):
         click.echo(
             f"{len(found.quarantine):,} records cannot be read and are left out; "

@@ -6,38 +6,29 @@ from pathlib import Path
 import click
 from tqdm import tqdm
 
+from compendium.cli.reading import (
+    check_suffixes,
+    countries_option,
+    country_aliases,
+    out_option,
+    snapshots_argument,
+)
 from compendium.errors import InputError
-from compendium.normalise.countries import read_country_aliases
 from compendium.normalise.dates import read_date
 from compendium.records import UNSEALED_FLAG, flag_table, read_records
 from compendium.search.ictrp_import import import_export
-from compendium.tables import SUFFIXES, write_table
-
-COUNTRIES = Path("data/protocol/countries.csv")
+from compendium.tables import write_table
 
 
 @click.command()
-@click.argument(
-    "snapshots", metavar="SNAPSHOT...", nargs=-1, required=True, type=click.Path(path_type=Path)
-)
-@click.option(
-    "--out",
-    required=True,
-    type=click.Path(path_type=Path),
-    help="Table of records: CSV or Parquet.",
-)
+@snapshots_argument
+@out_option("records")
 @click.option(
     "--quarantine",
     type=click.Path(path_type=Path),
     help="Table of what was set aside.  [default: OUT with -quarantine before its ending]",
 )
-@click.option(
-    "--countries",
-    type=click.Path(path_type=Path),
-    default=COUNTRIES,
-    show_default=True,
-    help="Country names and their codes.",
-)
+@countries_option
 def records(
     snapshots: tuple[Path, ...], out: Path, quarantine: Path | None, countries: Path
 ) -> None:
@@ -58,16 +49,8 @@ def records(
       compendium records my-search/ ICTRP-Results.xml --out records.parquet
     """  # noqa: D301 - click reads the backspace as "do not rewrap"
     aside = quarantine or out.with_name(f"{out.stem}-quarantine{out.suffix}")
-    for path in (out, aside):
-        if path.suffix not in SUFFIXES:
-            raise click.UsageError(f"{path.name} must end in {' or '.join(SUFFIXES)}")
-    if not countries.is_file():
-        raise InputError(
-            "no table of country names there",
-            where=str(countries),
-            remedy="run this in the project's folder, or name the table with --countries",
-        )
-    found = read_records(snapshots, read_country_aliases(countries), accept_unsealed=True)
+    check_suffixes([out, aside])
+    found = read_records(snapshots, country_aliases(countries), accept_unsealed=True)
     write_table(found.records, out)
     write_table(found.quarantine, aside)
     click.echo(

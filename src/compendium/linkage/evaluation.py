@@ -7,8 +7,8 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 from scipy.stats import chi2
-from statsmodels.stats.proportion import proportion_confint
 
+from compendium.agreement import wilson_interval
 from compendium.linkage.comparison import prepare, title_similarity
 from compendium.linkage.identifiers import identify
 from compendium.linkage.labelled import LabelledSet
@@ -19,11 +19,6 @@ PUT_FORWARD = ("merge", "review")
 LOAD = "candidate pairs per 1,000 records"
 # bins of probability for the calibration table
 BINS = (0.0, 0.1, 0.5, 0.9, 0.99, 1.0)
-
-
-def wilson(k: int, n: int) -> tuple[float, float]:
-    """Return the 95 % Wilson interval of a share, (0, 1) if there is nothing to count."""
-    return proportion_confint(k, n, method="wilson") if n else (0.0, 1.0)
 
 
 class Run(NamedTuple):
@@ -70,7 +65,7 @@ def evaluate(runs: Sequence[Run]) -> pd.DataFrame:
     ]
     table = pd.DataFrame(
         [
-            (words, int(k), int(n), k / n if n else np.nan, *wilson(int(k), int(n)))
+            (words, int(k), int(n), k / n if n else np.nan, *wilson_interval(int(k), int(n)))
             for words, k, n in rows
         ],
         columns=["measure", "k", "n", "estimate", "low", "high"],
@@ -119,7 +114,7 @@ def calibration(runs: Sequence[Run], edges: Sequence[float] = BINS) -> pd.DataFr
         part = links[(links.probability > low) & (links.probability <= high)]
         k, n = int(part.right.sum()), len(part)
         if n:
-            rows.append((low, high, n, part.probability.mean(), k, k / n, *wilson(k, n)))
+            rows.append((low, high, n, part.probability.mean(), k, k / n, *wilson_interval(k, n)))
     return pd.DataFrame(
         rows, columns=["from", "to", "n", "expected", "k", "estimate", "low", "high"]
     )
@@ -207,7 +202,13 @@ def _recall_and_wrong(
     sisters = _outcome(sister_run)
     sisters = sisters[~sisters.same]
     k, n = int(sisters.merged.sum()), len(sisters)
-    return (float(labels[labels.same].put_forward.mean()), k, n, k / max(n, 1), *wilson(k, n))
+    return (
+        float(labels[labels.same].put_forward.mean()),
+        k,
+        n,
+        k / max(n, 1),
+        *wilson_interval(k, n),
+    )
 
 
 def links_known_by_method(run: Run) -> tuple[int, int, int]:

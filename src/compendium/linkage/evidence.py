@@ -10,6 +10,15 @@ from compendium.linkage.comparison import FACTS
 
 # a fact is named as agreeing from this many bits on
 TELLING = 0.5
+# a field contradicts a link from this many bits on. Enrolment is not among them: registries that
+# count one country differ from those that count all
+CONTRADICTS = -2.0
+CONTRADICTIONS = {
+    "country": "no country in common",
+    "start": "starts years apart",
+    "phase": "different phases",
+    "study_type": "different types of study",
+}
 
 
 def agreeing(row: pd.Series) -> list[str]:
@@ -71,12 +80,15 @@ def kind_of(row: pd.Series, titles_agree: bool) -> str:
 
 
 def reason_of(row: pd.Series) -> str:
-    """Say what speaks against a link: words that tell sisters apart, or a better rival."""
+    """Say what speaks against a link: words that tell sisters apart, fields that contradict it, or
+    a better rival.
+    """  # noqa: D205
     parts = []
     if row.mark:
         parts.append(f"sister titles: {row.mark}")
     if row.apart:
         parts.append(f"different words: {row.apart}")
+    parts += [words for name, words in CONTRADICTIONS.items() if getattr(row, name) <= CONTRADICTS]
     alone = 1 / (1 + np.exp2(-row.bits))
     if alone - row.probability > 0.2:
         parts.append("another record of that registry fits as well or better")

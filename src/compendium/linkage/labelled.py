@@ -135,7 +135,7 @@ def labelled_set(
         hidden.loc[chosen, "scientific_title"] = None
     rows += truth.assign(same=True, origin="simulated").to_dict("records")
     columns = ["record_a", "record_b", "same", "origin", "style", "moved", "moved_from"]
-    pairs = pd.DataFrame(rows, columns=columns)
+    pairs = pd.DataFrame(rows, columns=columns).astype({"same": bool})
     return LabelledSet(
         pd.concat([hidden, second], ignore_index=True),
         pairs.sort_values(["record_a", "record_b"], ignore_index=True),

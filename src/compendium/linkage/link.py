@@ -7,8 +7,9 @@ import pandas as pd
 
 from compendium.errors import InputError
 from compendium.linkage.clusters import Clusters, trials_of
+from compendium.linkage.columns import texts
 from compendium.linkage.comparison import FACTS, prepare
-from compendium.linkage.evidence import kind_of, reason_of, teller
+from compendium.linkage.evidence import CONTRADICTIONS, CONTRADICTS, kind_of, reason_of, teller
 from compendium.linkage.identifiers import Identity, identify, stated_links
 from compendium.linkage.review import check_review, decisions_of
 from compendium.linkage.weighing import APART_BITS, MARK_BITS, candidate_pairs, weigh_pairs
@@ -20,10 +21,16 @@ MERGE_STATED, MERGE_ALIKE = 0.8, 0.95
 REVIEW, SEEN = 0.05, 0.5
 # from where on titles, and facts, are each a kind of evidence that stands by itself
 TITLE_AGREES, FACTS_AGREE = 0.8, 5.0
-# enrolment is not among them: registries that count one country differ from those that count all
-CONTRADICTIONS = ("country", "start", "phase", "study_type")
 STRONG_FACTS = ("sponsor", "enrolment", "acronym", "code")
 
+# the columns that may link two records; others (registry, registered, ...) only lend a hand
+COMPARED = frozenset(
+    {
+        "public_title", "scientific_title", "acronym", "sponsor", "collaborators", "enrolment",
+        "countries", "countries_raw", "start", "phase", "study_type", "conditions",
+        "intervention_names", "secondary_ids", "nct_aliases",
+    }
+)  # fmt: skip
 WITHIN = ("EUCTR root", "same registration", "NCT alias")
 DIRECT = ("CTIS transition", "registry id", "shared UTN")
 COLUMNS = (
@@ -66,9 +73,27 @@ def link_records(records: pd.DataFrame, review: pd.DataFrame | None = None) -> L
     Parameters
     ----------
     records : DataFrame
-        One row a registration. Only ``record_id`` must be there; titles, sponsor, enrolment,
-        countries, secondary ids and the other columns of a records table are used where they are.
-        The order of rows changes nothing.
+        One row a registration; any table will do, such as one from
+        `compendium.records.read_records` or `compendium.tables.read_table`. The order of rows and
+        the index change nothing, and the table is not changed.
+
+        ``record_id`` must be there: the registration number, or any other text that stands once.
+        Every other column may be missing, and any cell of it (None, NaN, NA, ""): what is not
+        stated neither speaks for a link nor against it.
+
+        Text: ``public_title``, ``scientific_title`` (the more of both, the better), ``acronym``,
+        ``sponsor``, ``registry`` (who gave an id whose form says nothing), ``phase``,
+        ``study_type``, ``start`` and ``registered`` (ISO dates: a day or a month),
+        ``countries_coverage`` ("partial" where not all countries are listed).
+
+        Lists: ``secondary_ids``, ``nct_aliases``, ``countries`` (codes or names, of one sort in the
+        whole table; else ``countries_raw``), ``conditions``, ``intervention_names``,
+        ``collaborators``. A cell may be a tuple, list, set or array, or a text: a JSON list, or
+        items between semicolons.
+
+        Numbers: ``enrolment``; 0, a million and more, and what is no number count as not stated.
+
+        Further columns are not looked at.
     review : DataFrame, optional
         What people decided (`compendium.linkage.review.read_review`); it outranks every rule.
 
@@ -79,7 +104,8 @@ def link_records(records: pd.DataFrame, review: pd.DataFrame | None = None) -> L
     Raises
     ------
     InputError
-        If a record id is missing or stands twice, or the review is not in order.
+        If there is no column ``record_id``, an id is missing or stands twice, two columns have one
+        name, none of several columns is one of those above, or the review is not in order.
 
     Notes
     -----
@@ -128,18 +154,49 @@ def link_records(records: pd.DataFrame, review: pd.DataFrame | None = None) -> L
 
 
 def _checked(records: pd.DataFrame) -> pd.DataFrame:
-    """Return the records sorted by id, or say which id is missing or repeated."""
-    ids = records["record_id"]
-    if ids.isna().any():
-        raise InputError("a record has no record_id", where="records", remedy="give it one")
-    if ids.duplicated().any():
-        twice = sorted(set(ids[ids.duplicated()].astype(str)))
+    """Return the records sorted by id, or say what keeps them from being linked."""
+    _check_columns(records.columns)
+    ids = pd.Series(texts(records, "record_id"), dtype="object").str.strip()
+    if (ids == "").any():
+        nameless = int(ids.eq("").to_numpy().argmax())
         raise InputError(
-            f"{len(twice)} record ids stand twice, such as {twice[0]}",
+            f"{(ids == '').sum()} of {len(ids)} records have no record_id",
+            where=f"records, row {nameless + 1}",
+            remedy="give each its registration number",
+        )
+    if ids.duplicated().any():
+        twice = sorted(set(ids[ids.duplicated()]))
+        raise InputError(
+            f"{len(twice)} record ids stand more than once, such as {twice[0]}",
             where="records",
             remedy="keep one row a registration",
         )
-    return records.sort_values("record_id", ignore_index=True)
+    named = records.assign(record_id=ids.astype("string").to_numpy())
+    return named.sort_values("record_id", ignore_index=True)
+
+
+def _check_columns(columns: pd.Index) -> None:
+    """Refuse a table without ids, with two columns of one name, or with nothing to compare."""
+    doubled = sorted(set(columns[columns.duplicated()].map(str)))
+    if doubled:
+        raise InputError(
+            f"two columns are named {', '.join(doubled)}",
+            where="records",
+            remedy="keep one of them",
+        )
+    names = ", ".join(map(str, columns)) or "none"
+    if "record_id" not in columns:
+        raise InputError(
+            f"no column is named record_id; the columns are: {names}",
+            where="records",
+            remedy="give the column of registration numbers that name",
+        )
+    if len(columns) > 1 and not COMPARED.intersection(columns):
+        raise InputError(
+            f"none of the columns can be compared: {names}",
+            where="records",
+            remedy=f"rename them to those that are: {', '.join(sorted(COMPARED))}",
+        )
 
 
 def _decide(weighed: pd.DataFrame) -> pd.DataFrame:
@@ -150,7 +207,7 @@ def _decide(weighed: pd.DataFrame) -> pd.DataFrame:
     facts_agree = (facts.sum(axis=1) >= FACTS_AGREE) & (
         facts[list(STRONG_FACTS)].max(axis=1) >= 2.0
     )
-    contradicted = table[list(CONTRADICTIONS)].min(axis=1) <= -2.0
+    contradicted = table[list(CONTRADICTIONS)].min(axis=1) <= CONTRADICTS
     told_apart = (table["mark"] != "") | (table["apart"] != "") | contradicted
     direct, shared = table.kind.isin(DIRECT), table.kind.eq("shared number").fillna(False)
     alike = table.probability >= MERGE_ALIKE
