@@ -1,18 +1,25 @@
 """One connectome, all targets: placed, mapped, kept, and set against every null."""
 
+import json
+from dataclasses import replace
 from pathlib import Path
 
+import nibabel as nib
 import numpy as np
 import pandas as pd
 import pytest
 from scipy import stats
 
 from compendium.connectome import analysis, archive, battery, networks
+from compendium.connectome.collection import own_store
+from compendium.connectome.map_files import write_maps
 from compendium.connectome.prepare import prepare
 from compendium.connectome.simulate import PRESETS, simulate_connectome
 from compendium.errors import InputError
+from compendium.files import sha256_of
 from compendium.target_use import flow_curves, target_use, use_weights
 from compendium.targets import read_targets
+from tests.connectome_layouts import write_leaddbs
 
 
 @pytest.fixture(scope="module")
@@ -93,9 +100,70 @@ def test_an_analysis_comes_back_from_disk_as_it_was(whole, store, tmp_path):
     np.testing.assert_array_equal(back.maps.z, whole.maps.z)
     np.testing.assert_array_equal(back.subject_z, whole.subject_z)
     assert archive.store_of(tmp_path, key).digest == store.digest
-    first = (tmp_path / "00" / "maps.npz").read_bytes()
+    first = (tmp_path / "00" / "subject_z.npy").read_bytes()
     archive.keep_analyses({key: whole}, {key: store.folder}, tmp_path)
-    assert (tmp_path / "00" / "maps.npz").read_bytes() == first
+    assert (tmp_path / "00" / "subject_z.npy").read_bytes() == first
+
+
+def test_maps_that_are_gone_are_told(store, targets, tmp_path):
+    one = analysis.analyse(store, targets[:3], null_seeds_per_target=0)
+    archive.keep_analyses({("sim",): one}, {("sim",): store.folder}, tmp_path)
+    (one.folder / "t.npy").unlink()
+    with pytest.raises(InputError, match=r"t\.npy.*gone.*run chapter 8"):
+        archive.read_analyses(tmp_path)
+
+
+def test_subjects_values_are_read_again_where_none_were_kept(whole, store, targets, monkeypatch):
+    places = np.array([0, 5, 9])
+    kept = analysis.subject_values(whole, store, targets, places)
+    forgotten = replace(whole, subject_z=None)
+    read = analysis.subject_values(forgotten, store, targets, places)
+    assert kept.shape == read.shape == (6, len(whole.target_rows), 3)
+    np.testing.assert_allclose(read, kept, atol=1e-5)
+    assert len(analysis.spread_places(whole)) == whole.space.n_locations
+    values = 6 * len(whole.target_rows) * whole.space.n_locations
+    monkeypatch.setattr(analysis, "KEPT_VALUES", values // 4)
+    assert len(analysis.spread_places(whole)) <= whole.space.n_locations / 4
+
+
+def test_map_files_have_sidecars_an_index_and_the_same_bytes_again(store, targets, tmp_path):
+    few = analysis.analyse(store, targets[:2], null_seeds_per_target=0, subjects=False)
+    (tmp_path / "earlier").mkdir()
+    (tmp_path / "earlier" / "conn-other_stats.csv").write_text("left by another connectome")
+    index = write_maps({("sim",): few}, {("sim",): store}, targets, tmp_path)
+    first = index.read_bytes()
+    listed = json.loads(first)
+    on_disk = {p.relative_to(tmp_path).as_posix() for p in tmp_path.rglob("*") if p.is_file()}
+    assert on_disk == {*listed, "maps.json"}
+    assert all(listed[name] == sha256_of(tmp_path / name) for name in listed)
+    images = [name for name in listed if name.endswith("_stat-t_statmap.nii.gz")]
+    assert len(images) == len(few.maps) == 2
+    t = nib.load(tmp_path / images[0]).get_fdata()[tuple(store.space.indices.T)]
+    seed = few.maps.seeds["seed"].str.replace("_", "")
+    row = next(n for n, name in enumerate(seed) if f"seed-{name}_" in images[0])
+    np.testing.assert_allclose(t, few.maps.t[row], rtol=1e-4, atol=1e-4)
+    sidecar = json.loads(
+        (tmp_path / images[0].replace("_stat-t_statmap.nii.gz", ".json")).read_text()
+    )
+    assert sidecar["Simulated"] is True
+    assert sidecar["DegreesOfFreedom"] == {"fewest": 5, "most": 5}
+    assert sidecar["Threshold"].startswith("none")
+    assert write_maps({("sim",): few}, {("sim",): store}, targets, tmp_path).read_bytes() == first
+
+
+def test_two_connectomes_of_ones_own_are_never_mixed(tmp_path):
+    for name, seed in (("one", 1), ("two", 2)):
+        mine = simulate_connectome(
+            **{**PRESETS["test"], "n_subjects": 3, "n_volumes": 20}, seed=seed
+        )
+        write_leaddbs(mine, tmp_path / name)
+    stores = tmp_path / "stores"
+    found = [
+        next(iter(own_store(str(tmp_path / name), stores).values()))
+        for name in ("one", "two", "one")
+    ]
+    assert found[0].digest == found[2].digest != found[1].digest
+    assert found[0].folder == found[2].folder != found[1].folder
 
 
 def test_missing_analyses_say_which_chapter_keeps_them(tmp_path):
@@ -188,7 +256,7 @@ FEW = {
 @pytest.mark.parametrize("layout", ["Lead-DBS", "BIDS derivatives"])
 def test_the_chapters_run_on_a_persons_own_connectome(root, tmp_path, monkeypatch, layout):
     from compendium.chapters import run_chapter
-    from tests.connectome_layouts import write_bids, write_leaddbs
+    from tests.connectome_layouts import write_bids
 
     if not (root / "data" / "external").is_dir():
         pytest.skip("the data packages are not fetched; `compendium data fetch` does")
@@ -214,6 +282,9 @@ def test_the_chapters_run_on_a_persons_own_connectome(root, tmp_path, monkeypatc
     monkeypatch.chdir(tmp_path)
     analyses = archive.read_analyses(data / "derived" / "analyses")
     assert {key[1] for key in analyses} == {"as supplied", "simulated"}
+    listed = json.loads((data / "derived" / "maps" / "maps.json").read_text())
+    mapped = sum(len(a.target_rows) for a in analyses.values())
+    assert sum(name.endswith("_stat-t_statmap.nii.gz") for name in listed) == mapped
     if layout != "Lead-DBS":
         return
     tests = pd.read_csv(data / "derived" / "null_tests.csv")

@@ -217,6 +217,9 @@ def test_a_dictionary_holds_the_maps_of_all_its_seeds(store, tmp_path, monkeypat
     maps = map_seeds(store, seeds, cache=False)
     np.testing.assert_allclose(found.z, maps.mean_z, atol=1e-6)
     np.testing.assert_allclose(found.t, maps.t, rtol=1e-4, atol=1e-4)
+    exact = map_dictionary(store, seeds, tmp_path / "exact", dtype="float64")
+    np.testing.assert_array_equal(exact.z, maps.mean_z)
+    np.testing.assert_array_equal(exact.t, maps.t)
     assert "40 seeds" in said[0]
     assert sorted(path.name for path in (tmp_path / "null").iterdir()) == [
         "dictionary.json",

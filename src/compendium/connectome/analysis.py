@@ -2,18 +2,22 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from compendium.connectome.coverage import coverage_table
-from compendium.connectome.mapping import map_seeds, subject_maps
+from compendium.connectome.dictionary import identity_of, map_dictionary
+from compendium.connectome.large import open_rows
+from compendium.connectome.mapping import subject_maps
 from compendium.connectome.model import ParcelSpace, Space
 from compendium.connectome.networks import MapSet
 from compendium.connectome.random_seeds import random_seeds
 from compendium.connectome.seeds import MINIMUM_COVERAGE, Seed, place_seed, seed_matrix
 from compendium.connectome.store import Store
 from compendium.connectome.tissue import hemisphere, tissue_class
+from compendium.connectome.writing import digest_of, write_rows
 from compendium.errors import InputError
 from compendium.targets import Target
 
@@ -35,6 +39,8 @@ class Analysis:
         Where the maps lie.
     maps : MapSet
         The targets that are represented and told apart, then the random seeds (group ``null``).
+    folder : Path
+        Where the maps lie as files.
     subject_z : ndarray, shape (n_subjects, K, P), float32, or None
         Fisher z of every subject for the same seeds; None where that would not fit in memory.
     placed : DataFrame
@@ -47,15 +53,17 @@ class Analysis:
     simulated: bool
     space: Space
     maps: MapSet
+    folder: Path
     subject_z: np.ndarray | None
     placed: pd.DataFrame
 
     @property
     def location_names(self) -> list[str]:
-        """Name of each parcel, or the number of each voxel."""
+        """Name of each parcel, or the place of each voxel."""
         if isinstance(self.space, ParcelSpace):
             return self.space.table["name"].astype(str).tolist()
-        return [str(number) for number in range(self.space.n_locations)]
+        places = self.space.coordinates.round(2).tolist()
+        return [f"x {x:g}, y {y:g}, z {z:g} mm" for x, y, z in places]
 
     @property
     def targets(self) -> MapSet:
@@ -150,21 +158,72 @@ def analyse(
     of_unmatched = placed["target_id"].isin(unmatched)
     placed.loc[of_unmatched, "outcome"] = "not matched"
     placed.loc[of_unmatched, "reason"] = placed.loc[of_unmatched, "target_id"].map(unmatched)
-    result = map_seeds(store, [*kept, *null])
-    described = [_described(s, by_name.get(s.name)) for s in [*kept, *null]]
-    own = (seed_matrix([*kept, *null], store.space) > 0).toarray()
-    maps = MapSet(pd.DataFrame(described), result.mean_z, result.t, own, store.n_subjects)
+    described = pd.DataFrame([_described(s, by_name.get(s.name)) for s in [*kept, *null]])
+    folder = _map_into_store(store, [*kept, *null])
+    z, t, own = (open_rows(folder / f"{name}.npy") for name in ("z", "t", "own"))
     subject_z = None
-    if subjects and store.n_subjects * own.size <= KEPT_VALUES:
+    if subjects and store.n_subjects * len(described) * store.n_locations <= KEPT_VALUES:
         subject_z = np.stack([z for _, z in subject_maps(store, [*kept, *null])])
     return Analysis(
         store.name,
         store.simulated,
         store.space,
-        maps,
+        MapSet(described, z, t, own, store.n_subjects),
+        folder,
         subject_z,
         placed,
     )
+
+
+def subject_values(
+    analysis: Analysis, store: Store, targets: Sequence[Target], places: np.ndarray
+) -> np.ndarray:
+    """Return every subject's Fisher z for the mapped targets at some locations.
+
+    Parameters
+    ----------
+    analysis : Analysis
+        What is kept of the subjects' maps is taken from it.
+    store : Store
+        The connectome behind it; read again, subject by subject, where nothing was kept.
+    targets : sequence of Target
+        At least those of the analysis.
+    places : ndarray of int
+        Locations.
+
+    Returns
+    -------
+    ndarray, shape (n_subjects, n_targets, n_places), float32
+        Targets in the order of ``analysis.targets``.
+    """
+    if analysis.subject_z is not None:
+        return analysis.subject_z[:, analysis.target_rows][:, :, places]
+    by_name = {t.name: t for t in targets}
+    names = analysis.targets.seeds["seed"]
+    # whether they are represented was decided before
+    seeds = [place_seed(by_name[name], store.space, minimum_coverage=0) for name in names]
+    return np.stack([z[:, places] for _, z in subject_maps(store, seeds)])
+
+
+def spread_places(analysis: Analysis) -> np.ndarray:
+    """Return evenly spread locations, so many that subjects' values for all targets fit in memory.
+
+    All of them for a connectome of parcels; every so many-th voxel of a large one.
+    """
+    values = analysis.maps.n_subjects * len(analysis.target_rows) * analysis.space.n_locations
+    return np.arange(0, analysis.space.n_locations, max(1, -(-values // KEPT_VALUES)))
+
+
+def _map_into_store(store: Store, seeds: Sequence[Seed]) -> Path:
+    """Map seeds in one pass into a folder of the store that is named by them; return the folder."""
+    name = digest_of(identity_of(store, seeds, "fisher-z", "float64"))[:16]
+    folder = store.folder / "maps" / name
+    map_dictionary(store, seeds, folder, dtype="float64")
+    if not (folder / "own.npy").is_file():
+        weights = seed_matrix(seeds, store.space)
+        rows = ((weights[[row]] > 0).toarray() for row in range(len(seeds)))
+        write_rows(folder / "own.npy", weights.shape, "bool", rows)
+    return folder
 
 
 def _null_seeds(

@@ -1,6 +1,5 @@
 """Analyses kept on disk, so that a chapter starts where the one before it stopped."""
 
-import io
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -8,8 +7,10 @@ from pathlib import Path
 import numpy as np
 
 from compendium.connectome.analysis import Analysis
+from compendium.connectome.large import open_rows
 from compendium.connectome.networks import MapSet
 from compendium.connectome.store import Store, open_store
+from compendium.connectome.writing import write_array
 from compendium.errors import InputError
 from compendium.files import replacing
 from compendium.tables import read_table, write_table
@@ -31,7 +32,8 @@ def keep_analyses(
     stores : mapping
         The same keys → folder of the store that each rests on; it holds the space.
     folder : Path
-        Where to write; one folder for each analysis.
+        Where to write; one folder for each analysis. The maps themselves stay where they are,
+        beside the store.
 
     Returns
     -------
@@ -42,17 +44,10 @@ def keep_analyses(
     index = []
     for number, (key, analysis) in enumerate(analyses.items()):
         place = folder / f"{number:02d}"
-        arrays = {
-            "z": analysis.maps.z,
-            "t": analysis.maps.t,
-            "own": np.packbits(analysis.maps.own, axis=1),
-        }
+        subjects = place / "subject_z.npy"
+        subjects.unlink(missing_ok=True)
         if analysis.subject_z is not None:
-            arrays["subject_z"] = analysis.subject_z
-        buffer = io.BytesIO()
-        np.savez(buffer, **arrays)
-        with replacing(place / "maps.npz", "wb") as stream:
-            stream.write(buffer.getvalue())
+            write_array(subjects, analysis.subject_z)
         write_table(analysis.maps.seeds, place / "seeds.csv")
         write_table(analysis.placed, place / "placed.csv")
         index.append(
@@ -60,6 +55,7 @@ def keep_analyses(
                 "key": list(key),
                 "folder": place.name,
                 "store": stores[key].as_posix(),
+                "maps": analysis.folder.as_posix(),
                 "connectome": analysis.connectome,
                 "simulated": analysis.simulated,
                 "n_subjects": analysis.maps.n_subjects,
@@ -77,7 +73,7 @@ def read_analyses(folder: Path) -> dict[tuple[str, ...], Analysis]:
     Raises
     ------
     InputError
-        If there is no index, or a store that an analysis rests on is gone.
+        If there is no index, or a store or maps that an analysis rests on are gone.
     """
     folder = Path(folder)
     if not (folder / INDEX).is_file():
@@ -90,15 +86,24 @@ def read_analyses(folder: Path) -> dict[tuple[str, ...], Analysis]:
         seeds = read_table(place / "seeds.csv")
         placed = read_table(place / "placed.csv")
         placed["coverage"] = placed["coverage"].astype(float)
-        with np.load(place / "maps.npz", allow_pickle=False) as arrays:
-            z, t = arrays["z"], arrays["t"]
-            own = np.unpackbits(arrays["own"], axis=1, count=z.shape[1]).astype(bool)
-            subject_z = arrays.get("subject_z")
+        maps = Path(entry["maps"])
+        arrays = [maps / f"{name}.npy" for name in ("z", "t", "own")]
+        missing = [path for path in arrays if not path.is_file()]
+        if missing:
+            raise InputError(
+                "maps that an analysis rests on are gone",
+                where=str(missing[0]),
+                remedy="run chapter 8, which makes them",
+            )
+        z, t, own = map(open_rows, arrays)
+        subjects = place / "subject_z.npy"
+        subject_z = np.load(subjects, allow_pickle=False) if subjects.is_file() else None
         found[tuple(entry["key"])] = Analysis(
             entry["connectome"],
             entry["simulated"],
             open_store(Path(entry["store"])).space,
             MapSet(seeds, z, t, own, entry["n_subjects"]),
+            maps,
             subject_z,
             placed,
         )

@@ -5,7 +5,13 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from compendium.connectome.analysis import Analysis, analyse, displaced_targets
+from compendium.connectome.analysis import (
+    Analysis,
+    analyse,
+    displaced_targets,
+    subject_values,
+)
+from compendium.connectome.hubs import rank_hubs, strongest_places
 from compendium.connectome.networks import similarity, without_layout
 from compendium.connectome.nulls import (
     NullTest,
@@ -150,6 +156,47 @@ def jittered_overlap(
             between(similarity(maps, rule), maps.rows(group="superficial"), maps.rows(group="deep"))
         )
     return np.array(overlaps)
+
+
+def common_hubs(
+    analysis: Analysis,
+    store: Store,
+    targets: Sequence[Target],
+    *,
+    layout: str,
+    n_draws: int,
+    seed: int,
+) -> pd.DataFrame:
+    """Rank the hubs of the common network with the connectome's layout kept or taken out.
+
+    Parameters
+    ----------
+    analysis : Analysis
+        Pain targets and random seeds.
+    store : Store
+        The connectome behind it.
+    targets : sequence of Target
+        At least those of the analysis.
+    layout : str
+        A key of `compendium.connectome.networks.LAYOUTS`.
+    n_draws, seed : int
+        Bootstrap draws over subjects and the seed of the random generator.
+
+    Returns
+    -------
+    DataFrame
+        As of `compendium.connectome.hubs.rank_hubs`.
+    """
+    cleaned = without_layout(analysis.maps, layout).take(analysis.target_rows)
+    groups = [cleaned.rows(group=name) for name in ("superficial", "deep")]
+    places = strongest_places(cleaned, np.concatenate(groups))
+    before, after = analysis.targets.at(places), cleaned.at(places)
+    # the layout is a property of the group: what it takes from the mean it takes from each subject
+    subject_z = subject_values(analysis, store, targets, places) - (before.z - after.z)
+    names = analysis.location_names
+    return rank_hubs(
+        after, [names[place] for place in places], subject_z, n_draws=n_draws, seed=seed
+    )
 
 
 def reference_tests(

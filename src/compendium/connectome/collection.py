@@ -5,10 +5,11 @@ from pathlib import Path
 
 from compendium.connectome.cleaning import Cleaning
 from compendium.connectome.embedded import pain_connectome, rest_connectome
-from compendium.connectome.prepare import Options, prepare
+from compendium.connectome.prepare import Options, preparation, prepare
 from compendium.connectome.simulate import PRESETS, simulate_connectome
 from compendium.connectome.sources import open_connectome
 from compendium.connectome.store import Store
+from compendium.connectome.writing import digest_of
 
 BAND = (0.008, 0.08)  # Hz; the pain-state set comes filtered to it
 KEPT, REGRESSED = "kept", "regressed"
@@ -54,10 +55,12 @@ def own_store(source: str, folder: Path) -> dict[tuple[str, str], Store]:
     source : str
         Anything that `compendium.connectome.sources.open_connectome` reads.
     folder : Path
-        Where the store is kept.
+        Where stores are kept; each connectome gets one of its own, ``own-`` and a digest of what
+        it is: two are never mixed, and going back to the first finds it prepared.
     """
     connectome = open_connectome(source)
-    return {(connectome.name, "as supplied"): prepare(connectome, Path(folder) / "own")}
+    name = f"own-{digest_of(preparation(connectome, Options()))[:12]}"
+    return {(connectome.name, "as supplied"): prepare(connectome, Path(folder) / name)}
 
 
 def chosen_stores(

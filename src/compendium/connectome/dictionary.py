@@ -36,9 +36,9 @@ class Dictionary:
     ----------
     seeds : tuple of Seed
         In the order of the rows.
-    z : ndarray, shape (K, P), float32
+    z : ndarray, shape (K, P)
         Mean Fisher z over subjects; NaN where no subject has signal.
-    t : ndarray, shape (K, P), float32
+    t : ndarray, shape (K, P)
         One-sample t of Fisher z.
     n_subjects : int
         Subjects behind the maps.
@@ -56,6 +56,7 @@ def map_dictionary(
     folder: Path,
     *,
     rule: str = "fisher-z",
+    dtype: str = "float32",
     workers: Workers | None = None,
     announce: Callable[[str], None] = nothing,
     progress: bool = False,
@@ -69,10 +70,12 @@ def map_dictionary(
     seeds : sequence of Seed
         For example of `compendium.connectome.random_seeds.random_seeds`.
     folder : Path
-        Gets ``z.npy`` and ``t.npy`` (K, P) float32, ``seeds.csv`` and ``dictionary.json``. On a
+        Gets ``z.npy`` and ``t.npy`` (K, P), ``seeds.csv`` and ``dictionary.json``. On a
         cluster, every worker must see it under the same path.
     rule : {"fisher-z", "mean-r"}
         As in `compendium.connectome.mapping.map_seeds`.
+    dtype : {"float32", "float64"}
+        Of the maps; in float64 they are to the last bit those of `map_seeds`.
     workers : Workers, optional
         Default: threads on this machine.
     announce : callable
@@ -92,24 +95,13 @@ def map_dictionary(
     """
     check_seeds(store, seeds, rule)
     folder = Path(folder)
-    identity = {
-        "store": store.digest,
-        "kernel": VERSION,
-        "rule": rule,
-        "connectome": store.name,
-        "simulated": store.simulated,
-        "subjects": store.n_subjects,
-        "seeds": [seed.name for seed in seeds],
-        "sha256_of_weights": digest_of(
-            [[seed.locations.tolist(), seed.weights.tolist()] for seed in seeds]
-        ),
-    }
+    identity = identity_of(store, seeds, rule, dtype)
     if (folder / "dictionary.json").is_file():
         return _open(folder, identity, seeds)
     workers = workers or local_workers()
     folder.mkdir(parents=True, exist_ok=True)
     shape = (len(seeds), store.n_locations)
-    need = 8 * shape[0] * shape[1]
+    need = len(STATISTICS) * np.dtype(dtype).itemsize * shape[0] * shape[1]
     announce(f"maps of {len(seeds)} seeds need {need / 1e9:.2f} GB in {folder}")
     refuse_if_too_small(folder, need)
     ranges = location_ranges(store.n_locations, len(seeds), workers.n, rule)
@@ -122,7 +114,7 @@ def map_dictionary(
     with explaining_full_disk(folder), bar:
         for name in STATISTICS:
             # sparse at first: pieces fill in their columns, in any order and any number of times
-            np.lib.format.open_memmap(folder / f"{name}.part", "w+", np.float32, shape).flush()
+            np.lib.format.open_memmap(folder / f"{name}.part", "w+", dtype, shape).flush()
         series = all_series(store, seeds, rule, workers, folder)
         pieces = [(store, series, rule, *limits, folder) for limits in ranges]
         workers.run(_write_range, pieces, bar=bar)
@@ -132,6 +124,23 @@ def map_dictionary(
         write_table(_seeds_table(seeds), folder / "seeds.csv")
         write_json(folder / "dictionary.json", identity)
     return _open(folder, identity, seeds)
+
+
+def identity_of(store: Store, seeds: Sequence[Seed], rule: str, dtype: str) -> dict:
+    """Return all that the maps depend on, as it stands in ``dictionary.json``."""
+    return {
+        "store": store.digest,
+        "kernel": VERSION,
+        "rule": rule,
+        "dtype": dtype,
+        "connectome": store.name,
+        "simulated": store.simulated,
+        "subjects": store.n_subjects,
+        "seeds": [seed.name for seed in seeds],
+        "sha256_of_weights": digest_of(
+            [[seed.locations.tolist(), seed.weights.tolist()] for seed in seeds]
+        ),
+    }
 
 
 def _write_range(

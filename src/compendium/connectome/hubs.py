@@ -60,7 +60,7 @@ def strongest_places(maps: MapSet, targets: np.ndarray) -> np.ndarray:
     All paths run through strong locations; counting paths through every voxel of a brain would take
     days and change no rank among the first.
     """
-    weight = np.where(maps.own, np.nan, np.maximum(maps.z, 0))[targets]
+    weight = np.where(maps.own[targets], np.nan, np.maximum(maps.z[targets], 0))
     strength = _mean_of_known(weight)
     return np.sort(np.argsort(-strength, kind="stable")[:MAXIMUM_REGIONS])
 
@@ -114,7 +114,7 @@ def rank_hubs(
     Parameters
     ----------
     maps : MapSet
-        Superficial and deep targets.
+        Superficial and deep targets, at the locations that can be hubs (`strongest_places`).
     names : list of str
         Name of each location.
     subject_z : ndarray, shape (n_subjects, K, P)
@@ -126,16 +126,11 @@ def rank_hubs(
 
     Returns
     -------
-    DataFrame, at most `MAXIMUM_REGIONS` rows, best first by strength
+    DataFrame, P rows, best first by strength
         For each measure: value, ``_low``, ``_high`` (95 % percentile interval), ``_rank``; and
         ``rank_worst``, ``rank_best``: the range of its strength rank when each target is left out.
     """
     superficial, deep = maps.rows(group="superficial"), maps.rows(group="deep")
-    places = strongest_places(maps, np.concatenate([superficial, deep]))
-    maps = MapSet(
-        maps.seeds, maps.z[:, places], maps.t[:, places], maps.own[:, places], maps.n_subjects
-    )
-    subject_z, names = subject_z[:, :, places], [names[place] for place in places]
     table = hub_measures(maps.z, maps.own, superficial, deep)
     random = np.random.default_rng(seed)
     n = len(subject_z)

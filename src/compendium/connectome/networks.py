@@ -11,37 +11,41 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from compendium.connectome.large import Rows, blank_like
 from compendium.errors import InputError
 
 RULES = ("bonferroni", "largest tenth", "continuous")
 # layout → how many components of random seeds' maps are regressed out of the targets' maps
 LAYOUTS = {"kept": 0, "degree removed": 1, "degree and two components removed": 3}
-BLOCK = 16_384  # locations handled at a time, so that 1,000 voxelwise maps fit in memory
+BLOCK = 8192  # locations handled at a time, so that 1,000 voxelwise maps fit in memory
 
 
 @dataclass(frozen=True)
 class MapSet:
     """Group maps of K seeds over P locations of one connectome.
 
+    The three arrays are in memory, or, where they are large, in files that are read piece by piece
+    (`compendium.connectome.large`); whoever works on all maps takes a row or a block at a time.
+
     Attributes
     ----------
     seeds : DataFrame, K rows
         ``seed`` (unique name), ``group`` (superficial, deep, control or null), ``role``,
         ``tissue`` (cortical or subcortical), ``hemisphere`` (L, R or mid).
-    z : ndarray, shape (K, P), float64
+    z : ndarray or FileArray, shape (K, P), float64
         Mean Fisher z over subjects; NaN where no subject has signal.
-    t : ndarray, shape (K, P), float64
+    t : ndarray or FileArray, shape (K, P), float64
         One-sample t of Fisher z over subjects.
-    own : ndarray, shape (K, P), bool
+    own : ndarray or FileArray, shape (K, P), bool
         True where a location belongs to the seed itself.
     n_subjects : int
         Subjects behind the maps.
     """
 
     seeds: pd.DataFrame
-    z: np.ndarray
-    t: np.ndarray
-    own: np.ndarray
+    z: Rows
+    t: Rows
+    own: Rows
     n_subjects: int
 
     def __post_init__(self) -> None:
@@ -74,38 +78,24 @@ class MapSet:
         """Return the maps at `rows`, in that order."""
         return MapSet(
             self.seeds.iloc[rows].reset_index(drop=True),
-            self.z[rows],
-            self.t[rows],
-            self.own[rows],
+            self.z.take(rows, axis=0),
+            self.t.take(rows, axis=0),
+            self.own.take(rows, axis=0),
             self.n_subjects,
         )
 
-    def with_values(self, z: np.ndarray, t: np.ndarray | None = None) -> "MapSet":
+    def at(self, places: np.ndarray) -> "MapSet":
+        """Return the maps at some locations only, in memory."""
+        z, t, own = (array[:][:, places] for array in (self.z, self.t, self.own))
+        return MapSet(self.seeds, z, t, own, self.n_subjects)
+
+    def usable(self, row: int) -> np.ndarray:
+        """Return where a map can be compared, shape (P,), bool: signal, and not its own seed."""
+        return np.isfinite(self.z[row]) & ~self.own[row]
+
+    def with_values(self, z: Rows, t: Rows | None = None) -> "MapSet":
         """Return the same seeds with other values."""
         return MapSet(self.seeds, z, self.t if t is None else t, self.own, self.n_subjects)
-
-
-def joined(first: MapSet, second: MapSet) -> MapSet:
-    """Stack two sets of maps of the same connectome.
-
-    Raises
-    ------
-    InputError
-        If the two do not share their locations or their number of subjects.
-    """
-    if first.z.shape[1] != second.z.shape[1] or first.n_subjects != second.n_subjects:
-        raise InputError(
-            f"maps of {first.z.shape[1]} locations and {first.n_subjects} subjects cannot be "
-            f"joined to maps of {second.z.shape[1]} locations and {second.n_subjects} subjects",
-            remedy="map both sets of seeds in the same connectome",
-        )
-    return MapSet(
-        pd.concat([first.seeds, second.seeds], ignore_index=True),
-        np.vstack([first.z, second.z]),
-        np.vstack([first.t, second.t]),
-        np.vstack([first.own, second.own]),
-        first.n_subjects,
-    )
 
 
 def bonferroni_t(n_subjects: int, n_tests: int, alpha: float = 0.05) -> float:
@@ -147,36 +137,47 @@ def cut_networks(maps: MapSet, rule: str, share: float = 0.10) -> np.ndarray:
     -------
     ndarray, shape (K, P), bool
     """
-    known = np.isfinite(maps.z)
-    if rule == "bonferroni":
-        threshold = np.array([bonferroni_t(maps.n_subjects, int(k.sum())) for k in known])
-        with np.errstate(invalid="ignore"):
-            return (maps.t > threshold[:, None]) & known
-    if rule == "largest tenth":
-        usable = known & ~maps.own
-        network = np.zeros_like(usable)
-        for row, (values, mask) in enumerate(zip(maps.z, usable, strict=True)):
-            places = np.flatnonzero(mask)
-            size = max(1, round(share * len(places)))
-            # the order of equal values is the order of locations, on every machine
-            network[row, places[np.argsort(-values[places], kind="stable")[:size]]] = True
-        return network
-    raise InputError(f"no rule called {rule!r}", remedy=f"choose one of {', '.join(RULES[:2])}")
+    if rule not in RULES[:2]:
+        raise InputError(f"no rule called {rule!r}", remedy=f"choose one of {', '.join(RULES[:2])}")
+    networks = blank_like(maps.own)
+    for row in range(len(maps)):
+        if rule == "bonferroni":
+            known = np.isfinite(maps.z[row])
+            threshold = bonferroni_t(maps.n_subjects, int(known.sum()))
+            with np.errstate(invalid="ignore"):
+                networks[row] = (maps.t[row] > threshold) & known
+        else:
+            networks[row] = _largest(maps.z[row], maps.usable(row), share)
+    return networks
 
 
-def _blocks(n_locations: int) -> Iterator[slice]:
+def _largest(values: np.ndarray, usable: np.ndarray, share: float) -> np.ndarray:
+    """Mark the largest share of the usable values; of equal ones, those that stand first."""
+    places = np.flatnonzero(usable)
+    size = max(1, round(share * len(places)))
+    found = np.zeros(len(values), dtype=bool)
+    if len(places):
+        among = values[places]
+        last = np.partition(among, len(among) - size)[len(among) - size]
+        found[places[among > last]] = True
+        found[places[among == last][: size - found.sum()]] = True
+    return found
+
+
+def blocks_of(n_locations: int) -> Iterator[slice]:
+    """Yield the locations block by block."""
     for start in range(0, n_locations, BLOCK):
         yield slice(start, min(start + BLOCK, n_locations))
 
 
-def dice_matrix(network: np.ndarray, usable: np.ndarray) -> np.ndarray:
+def dice_matrix(network: Rows, usable: Rows) -> np.ndarray:
     """Dice coefficient of every pair of networks over the locations usable in both.
 
     Parameters
     ----------
-    network : ndarray, shape (K, P), bool
+    network : ndarray or FileArray, shape (K, P), bool
         Networks.
-    usable : ndarray, shape (K, P), bool
+    usable : ndarray or FileArray, shape (K, P), bool
         False inside a map's own seed and where it has no signal.
 
     Returns
@@ -186,7 +187,7 @@ def dice_matrix(network: np.ndarray, usable: np.ndarray) -> np.ndarray:
     """
     k = len(network)
     both, size = np.zeros((k, k)), np.zeros((k, k))
-    for block in _blocks(network.shape[1]):
+    for block in blocks_of(network.shape[1]):
         inside = (network[:, block] & usable[:, block]).astype(np.float32)
         both += inside @ inside.T
         size += inside @ usable[:, block].astype(np.float32).T
@@ -194,7 +195,7 @@ def dice_matrix(network: np.ndarray, usable: np.ndarray) -> np.ndarray:
     return np.divide(2 * both, total, out=np.zeros_like(both), where=total > 0)
 
 
-def rank_correlation_matrix(values: np.ndarray, usable: np.ndarray) -> np.ndarray:
+def rank_correlation_matrix(values: Rows, usable: Rows) -> np.ndarray:
     """Rank correlation of every pair of maps over the locations usable in both.
 
     Ranks are taken once over all usable locations of a map (so that 1,000 maps cost one matrix
@@ -202,9 +203,9 @@ def rank_correlation_matrix(values: np.ndarray, usable: np.ndarray) -> np.ndarra
 
     Parameters
     ----------
-    values : ndarray, shape (K, P), float64
+    values : ndarray or FileArray, shape (K, P), float64
         Maps.
-    usable : ndarray, shape (K, P), bool
+    usable : ndarray or FileArray, shape (K, P), bool
         Locations to use of each map.
 
     Returns
@@ -213,14 +214,19 @@ def rank_correlation_matrix(values: np.ndarray, usable: np.ndarray) -> np.ndarra
         In [-1, 1]; NaN where fewer than three locations are shared or one map is constant there.
     """
     k = len(values)
-    ranks = np.zeros(values.shape)
-    for row, mask in enumerate(usable):
-        r = stats.rankdata(values[row, mask])
-        ranks[row, mask] = (r - r.mean()) / max(len(r), 1)
+    ranks = blank_like(values)
+    for row in range(k):
+        mask, line = usable[row], np.zeros(values.shape[1])
+        r = stats.rankdata(values[row][mask])
+        line[mask] = (r - r.mean()) / max(len(r), 1)
+        ranks[row] = line
     n, s, ss, sp = (np.zeros((k, k)) for _ in range(4))
-    for block in _blocks(values.shape[1]):
-        mask, x = usable[:, block].astype(float), ranks[:, block]
-        n += mask @ mask.T
+    for block in blocks_of(values.shape[1]):
+        counted = usable[:, block].astype(np.float32)
+        n += (
+            counted @ counted.T
+        )  # exact: a block has fewer locations than float32 has whole numbers
+        mask, x = counted.astype(float), ranks[:, block]
         s += x @ mask.T
         ss += (x * x) @ mask.T
         sp += x @ x.T
@@ -240,18 +246,20 @@ def similarity(maps: MapSet, rule: str) -> np.ndarray:
     ndarray, shape (K, K), float64
         Dice for the two thresholded rules, rank correlation of mean z for ``continuous``.
     """
-    usable = np.isfinite(maps.z) & ~maps.own
+    usable = blank_like(maps.own)
+    for row in range(len(maps)):
+        usable[row] = maps.usable(row)
     if rule == "continuous":
         return rank_correlation_matrix(maps.z, usable)
     return dice_matrix(cut_networks(maps, rule), usable)
 
 
-def conjunction(network: np.ndarray, groups: np.ndarray, share: float = 0.5) -> pd.DataFrame:
+def conjunction(network: Rows, groups: np.ndarray, share: float = 0.5) -> pd.DataFrame:
     """Count, for every location, how many networks of each group hold it.
 
     Parameters
     ----------
-    network : ndarray, shape (K, P), bool
+    network : ndarray or FileArray, shape (K, P), bool
         Networks.
     groups : ndarray, shape (K,), str
         Group of each network.
@@ -285,17 +293,20 @@ def residual_maps(maps: MapSet, basis: np.ndarray) -> MapSet:
         z is what least squares on an intercept and `basis` leaves over; t is scaled alike (the
         residual divided by each location's own standard error), so that the rules still apply.
     """
-    z, t = np.full_like(maps.z, np.nan), np.full_like(maps.t, np.nan)
+    z, t = blank_like(maps.z), blank_like(maps.t)
     complete = np.isfinite(basis).all(axis=0)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        error = np.where(maps.t != 0, maps.z / maps.t, np.nan)
     for row in range(len(maps)):
-        mask = complete & np.isfinite(maps.z[row])
+        values, of_t = maps.z[row], maps.t[row]
+        with np.errstate(invalid="ignore", divide="ignore"):
+            error = np.where(of_t != 0, values / of_t, np.nan)
+        mask = complete & np.isfinite(values)
         fit = mask & ~maps.own[row]
         design = np.column_stack([np.ones(mask.sum()), basis[:, mask].T])
-        coefficients = np.linalg.lstsq(design[fit[mask]], maps.z[row, fit], rcond=None)[0]
-        z[row, mask] = maps.z[row, mask] - design @ coefficients
-        t[row, mask] = z[row, mask] / error[row, mask]
+        coefficients = np.linalg.lstsq(design[fit[mask]], values[fit], rcond=None)[0]
+        left = np.full((2, len(values)), np.nan)
+        left[0, mask] = values[mask] - design @ coefficients
+        left[1, mask] = left[0, mask] / error[mask]
+        z[row], t[row] = left
     return maps.with_values(z, t)
 
 
@@ -315,17 +326,26 @@ def layout_components(null_maps: MapSet, n_components: int = 1) -> np.ndarray:
     ndarray, shape (n_components, P), float64
         NaN where a location lacks signal in any map.
     """
-    z = null_maps.z
-    complete = np.isfinite(z).all(axis=0)
-    basis = np.full((n_components, z.shape[1]), np.nan)
-    basis[0, complete] = z[:, complete].mean(axis=0)
+    n_seeds, n_locations = null_maps.z.shape
+    basis = np.full((n_components, n_locations), np.nan)
+    likeness = np.zeros((n_seeds, n_seeds))
+    for block in blocks_of(n_locations):
+        z = null_maps.z[:, block]
+        complete = np.isfinite(z).all(axis=0)
+        basis[0, block][complete] = z[:, complete].mean(axis=0)
+        if n_components > 1:
+            centred = z[:, complete] - basis[0, block][complete]
+            likeness += centred @ centred.T
     if n_components > 1:
-        centred = z[:, complete] - basis[0, complete]
         # the small side's eigenvectors: seeds by seeds, however many locations there are
-        _, vectors = np.linalg.eigh(centred @ centred.T)
-        leading = vectors[:, ::-1][:, : n_components - 1].T @ centred
-        signs = np.sign(leading[np.arange(len(leading)), np.abs(leading).argmax(axis=1)])
-        basis[1:, complete] = leading * signs[:, None]
+        _, vectors = np.linalg.eigh(likeness)
+        leading = vectors[:, ::-1][:, : n_components - 1].T
+        for block in blocks_of(n_locations):
+            complete = np.isfinite(basis[0, block])
+            centred = null_maps.z[:, block][:, complete] - basis[0, block][complete]
+            basis[1:, block][:, complete] = leading @ centred
+        largest = np.nanargmax(np.abs(basis[1:]), axis=1)
+        basis[1:] *= np.sign(basis[np.arange(1, n_components), largest])[:, None]
     return basis
 
 
@@ -367,10 +387,10 @@ def strongest_regions(maps: MapSet, names: Sequence[str], count: int = 5) -> pd.
     quantile = float(stats.t.isf(0.025, maps.n_subjects - 1))
     rows = []
     for row in range(len(maps)):
-        usable = np.flatnonzero(np.isfinite(maps.z[row]) & ~maps.own[row])
-        best = usable[np.argsort(-maps.z[row, usable], kind="stable")[:count]]
+        usable, values, of_t = np.flatnonzero(maps.usable(row)), maps.z[row], maps.t[row]
+        best = usable[np.argsort(-values[usable], kind="stable")[:count]]
         for place in best:
-            z, t = maps.z[row, place], maps.t[row, place]
+            z, t = values[place], of_t[place]
             error = abs(z / t) * quantile
             rows.append(
                 {

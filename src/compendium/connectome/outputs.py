@@ -149,6 +149,8 @@ def describe(maps: SeedMaps, seed: str) -> dict:
         "Connectome": maps.connectome,
         "Subjects": maps.n_subjects,
         "SubjectsAtALocation": {"fewest": int(n.min()), "most": int(n.max())},
+        "DegreesOfFreedom": {"fewest": int(one.df.min()), "most": int(one.df.max())},
+        "Threshold": "none: every location is given",
         "Seed": {
             "Name": placed.name,
             "Centre": placed.centre,

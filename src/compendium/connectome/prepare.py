@@ -95,7 +95,7 @@ def prepare(
     folder, options = Path(folder), options or Options()
     if not connectome.subject_ids:
         raise InputError("the connectome has no subjects", where=connectome.name)
-    plan = _plan(connectome, options)
+    plan = preparation(connectome, options)
     fingerprints = _Fingerprints(connectome)
     finished = _resume(folder, plan, fingerprints)
     if finished is not None:
@@ -128,7 +128,7 @@ def prepare(
     return open_store(folder)
 
 
-def _plan(connectome: Connectome, options: Options) -> dict:
+def preparation(connectome: Connectome, options: Options) -> dict:
     """Return what identifies a preparation: two with the same plan give the same store."""
     return {
         "format": FORMAT,

@@ -12,7 +12,7 @@ from scipy import ndimage
 from scipy.spatial import cKDTree
 
 from compendium.connectome.model import ParcelSpace, Space, VoxelSpace
-from compendium.connectome.networks import MapSet
+from compendium.connectome.networks import MapSet, blocks_of
 from compendium.connectome.nulls import MINIMUM_DRAWS, NullTest, draw_matched, matched_pools
 from compendium.connectome.seeds import Sphere, place_seeds
 from compendium.errors import InputError
@@ -194,24 +194,62 @@ def peak_map(peaks: pd.DataFrame, space: Space, radius: float = KERNEL_MM) -> np
     return np.bincount(location, weights=best, minlength=space.n_locations) / size
 
 
-def common_strength(z: np.ndarray, superficial: np.ndarray, deep: np.ndarray) -> np.ndarray:
-    """How strongly a location is connected with both groups: the weaker of the two group means.
+class CommonSums:
+    """Likeness of common networks to a reference map, gathered block by block of locations.
+
+    The common network of two groups of maps is, at each location, the weaker of the two group
+    means. Blocks are joined as Chan, Golub and LeVeque (1979) join variances, so that the result is
+    that of one pass over centred values.
 
     Parameters
     ----------
-    z : ndarray, shape (..., K, P)
-        Maps.
-    superficial, deep : ndarray of int
-        Rows of the two groups.
-
-    Returns
-    -------
-    ndarray, shape (..., P)
+    n_pairs : int
+        Pairs of groups looked at together.
     """
-    return np.minimum(
-        z[..., superficial, :].mean(axis=-2),
-        z[..., deep, :].mean(axis=-2),
-    )
+
+    def __init__(self, n_pairs: int) -> None:
+        self._n = 0
+        self._mean, self._squares, self._product = (np.zeros(n_pairs) for _ in range(3))
+        self._pattern = 0.0
+
+    def add(
+        self, z: np.ndarray, first: np.ndarray, second: np.ndarray, pattern: np.ndarray
+    ) -> None:
+        """Add a block of locations.
+
+        Parameters
+        ----------
+        z : ndarray, shape (K, B)
+            All maps there.
+        first, second : ndarray of int, shape (n_pairs, n)
+            Rows of the two groups.
+        pattern : ndarray, shape (B,)
+            The reference, of mean 0 and length 1 over all blocks together.
+        """
+        if not z.shape[1]:
+            return
+        common = np.minimum(_mean_of_rows(z, first), _mean_of_rows(z, second))
+        n, mean = z.shape[1], common.mean(axis=-1)
+        common -= mean[:, None]
+        together, apart = self._n + n, mean - self._mean
+        grown = self._mean + apart * (n / together)
+        self._product += common @ pattern + (mean - grown) * pattern.sum()
+        self._product += (self._mean - grown) * self._pattern
+        self._squares += (common * common).sum(axis=-1) + apart**2 * (self._n * n / together)
+        self._n, self._mean = together, grown
+        self._pattern += pattern.sum()
+
+    def likeness(self) -> np.ndarray:
+        """Return the Pearson correlation of each pair's common network with the reference."""
+        return self._product / np.sqrt(self._squares)
+
+
+def _mean_of_rows(z: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """Return the mean of several rows of `z` for each row of `rows`, without gathering them all."""
+    total = z[rows[:, 0]]
+    for column in rows.T[1:]:
+        total += z[column]
+    return total / rows.shape[1]
 
 
 def reference_null(
@@ -236,27 +274,32 @@ def reference_null(
     Returns
     -------
     NullTest
-        Pearson correlation of `common_strength` with the reference over locations with signal.
+        Pearson correlation of the common network (see `CommonSums`) with the reference over
+        locations with signal.
     """
-    known = np.isfinite(maps.z).all(axis=0) & np.isfinite(reference)
-    z, target = maps.z[:, known], reference[known] - reference[known].mean()
-    target = target / np.linalg.norm(target)
+    known = np.isfinite(reference)
+    for block in blocks_of(len(reference)):
+        known[block] &= np.isfinite(maps.z[:, block]).all(axis=0)
+    target = np.zeros(len(reference))
+    target[known] = reference[known] - reference[known].mean()
+    target[known] /= np.linalg.norm(target[known])
     superficial, deep = maps.rows(group="superficial"), maps.rows(group="deep")
-
-    def likeness(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-        common = np.minimum(z[first].mean(axis=-2), z[second].mean(axis=-2))
-        common = common - common.mean(axis=-1, keepdims=True)
-        return common @ target / np.linalg.norm(common, axis=-1)
-
     draws = draw_matched(
         matched_pools(maps, np.concatenate([superficial, deep])),
         n_draws,
         np.random.default_rng(seed),
     )
-    chunks = np.array_split(draws, max(1, n_draws // 100))
     k = len(superficial)
-    null = np.concatenate([likeness(chunk[:, :k], chunk[:, k:]) for chunk in chunks])
-    return NullTest(name, float(likeness(superficial, deep)), null)
+    chunks = np.array_split(draws, max(1, n_draws // 100))
+    sums = [CommonSums(len(draws)) for draws in ([superficial], *chunks)]
+    for block in blocks_of(len(reference)):
+        inside = known[block]
+        z, pattern = maps.z[:, block][:, inside], target[block][inside]
+        sums[0].add(z, superficial[None], deep[None], pattern)
+        for chunk, of_chunk in zip(chunks, sums[1:], strict=True):
+            of_chunk.add(z, chunk[:, :k], chunk[:, k:], pattern)
+    null = np.concatenate([of_chunk.likeness() for of_chunk in sums[1:]])
+    return NullTest(name, float(sums[0].likeness()[0]), null)
 
 
 def check_expectations(
@@ -315,12 +358,12 @@ def _reached(
     seeds, _ = place_seeds([Sphere("region", centre, REGION_MM)], space)
     if not seeds:
         return None
-    usable = np.isfinite(maps.z[row]) & ~maps.own[row]
+    usable, values = maps.usable(row), maps.z[row]
     weight = np.where(usable, seeds[0].dense(space), 0)
     if weight.sum() == 0:
         return None
-    z = float(weight @ np.where(usable, maps.z[row], 0) / weight.sum())
-    return z, float((maps.z[row, usable] <= z).mean() * 100)
+    z = float(weight @ np.where(usable, values, 0) / weight.sum())
+    return z, float((values[usable] <= z).mean() * 100)
 
 
 def region_centres(space: ParcelSpace | VoxelSpace) -> np.ndarray:

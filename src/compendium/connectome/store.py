@@ -8,6 +8,7 @@
     store/sd/<id>.npy              (n_locations, n_runs) float32: SDs; NaN where there is no signal
     store/missing.npy              (n_locations,) int32: in how many runs a location has no signal
     store/moments/                 group moments of seeds mapped before; safe to delete
+    store/maps/                    maps of analyses; safe to delete, chapter 8 makes them again
 
 Rows are whole numbers of `SCALE` (int16) or exact float32. With the SDs, the mean of a seed's raw
 series can be had from rows of length 1.
