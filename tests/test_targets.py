@@ -14,7 +14,13 @@ from compendium.connectome.model import ParcelSpace
 from compendium.connectome.seeds import place_seeds
 from compendium.connectome.simulate import brain_space
 from compendium.errors import InputError
-from compendium.targets import acpc_to_mni, read_pain_peaks, read_targets, target_table
+from compendium.targets import (
+    acpc_to_mni,
+    read_pain_peaks,
+    read_targets,
+    site_names,
+    target_table,
+)
 
 
 @pytest.fixture(scope="module")
@@ -212,3 +218,13 @@ def test_a_refused_target_keeps_its_row_and_the_reason(targets):
     assert not row["represented"]
     assert row["coverage"] < 0.5
     assert "not represented" in row["notes"][0]
+
+
+def test_a_site_is_named_once_for_both_sides_and_never_with_one(targets):
+    names = site_names(targets)
+    assert len(names) == len(set(names)) < len(targets)
+    assert not any(name.endswith((", left", ", right")) for name in names)
+    assert site_names([by_id(targets)[name] for name in ("PAG_R", "PAG_L", "dACC_TMS")]) == [
+        "Periaqueductal grey",
+        "Anterior midcingulate cortex, deep TMS",
+    ]

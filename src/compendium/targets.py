@@ -217,6 +217,23 @@ def target_table(targets: list[Target]) -> pd.DataFrame:
     return table
 
 
+def site_names(targets: list[Target]) -> list[str]:
+    """Return what the sites of some targets are called, each once, without the side.
+
+    Parameters
+    ----------
+    targets : list of Target
+        In the order in which their sites are to be named.
+
+    Returns
+    -------
+    list of str
+    """
+    return list(
+        dict.fromkeys(t.label.removesuffix(", left").removesuffix(", right") for t in targets)
+    )
+
+
 def acpc_to_mni(
     lateral: float, posterior: float, superior: float, side: str, origin: str = "MCP"
 ) -> np.ndarray:

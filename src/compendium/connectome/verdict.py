@@ -1,6 +1,6 @@
 """From tests to a verdict: every reasonable choice tried, and each claim held to a stated rule.
 
-The rule is fixed here, before any result is seen: a claim *holds* if its test passes in every
+The rule is fixed here, apart from any result: a claim *holds* if its test passes in every
 connectome in which it was tried (Holm-corrected p below 0.05 and an effect above zero), *holds in
 part* if it passes in some, and *does not hold* if it passes in none.
 """
