@@ -23,7 +23,7 @@ from compendium.connectome.store import Store
 from compendium.errors import InputError
 from compendium.files import replacing
 
-BUDGET = 96 * 2**20  # bytes of sums that one worker keeps at a time
+BUDGET = 32 * 2**20  # bytes of sums that one worker adds to at a time: near its processor
 HALVES = 2  # every other subject
 
 
@@ -162,7 +162,7 @@ def group_moments(
 
     The first quantity is Fisher z; under the rule "mean-r" the second is r itself.
     """
-    ranges = shared_ranges(store.n_locations, 1 if workers.remote else workers.n)
+    ranges = location_ranges(store.n_locations, len(seeds), workers.n, rule)
     bar = tqdm(
         desc=f"mapping {store.name}",
         unit="subject",
@@ -192,12 +192,6 @@ def group_moments(
 def new_sums(rule: str, n_locations: int, n_seeds: int) -> np.ndarray:
     """Return zeros for sums and sums of squares: (2, quantities, halves, locations, seeds)."""
     return np.zeros((2, 1 if rule == "fisher-z" else 2, HALVES, n_locations, n_seeds))
-
-
-def shared_ranges(n_locations: int, workers: int) -> list[tuple[int, int]]:
-    """Return one range of locations for each worker."""
-    blocks = split(-(-n_locations // BLOCK), workers)
-    return [(part.start * BLOCK, min(part.stop * BLOCK, n_locations)) for part in blocks]
 
 
 def location_ranges(
