@@ -37,6 +37,19 @@ def points(value: float, *, signed: bool = True) -> str:
     return format(value, "+.1f" if signed else ".1f").replace("-", "−")
 
 
+def span(shares: pd.Series) -> str:
+    """Say from where to where shares reach.
+
+    Examples
+    --------
+    >>> span(pd.Series([0.254, 0.1])), span(pd.Series([float("nan")]))
+    ('10.0 to 25.4 %', 'no estimate')
+    """
+    if shares.isna().all():
+        return "no estimate"
+    return f"{100 * shares.min():.1f} to {100 * shares.max():.1f} %"
+
+
 def paper_classes(codebook: Codebook) -> list[str]:
     """Return the codebook's classes of the paper, without the extension."""
     return [code for code in codebook["paper_class"].values if code != EXTENSION]
@@ -212,11 +225,18 @@ def order_note(beside: pd.DataFrame, source: str) -> str:
         As `beside_the_paper` returns it.
     source : str
         The count of ours to compare.
+
+    Returns
+    -------
+    str
+        A clause; it says so if our count holds no trial.
     """
     both = beside.pivot(index="class", columns="source", values=["share", "low", "high"])
     paper = both.xs("the paper", axis=1, level=1)
     own = both.xs(source, axis=1, level=1).loc[paper["high"].notna()]
     paper = paper.loc[own.index]
+    if own["share"].isna().all():
+        return "there is no trial here to hold beside the paper's"
     ranked = paper["share"].fillna(paper["high"]).sort_values(ascending=False).index
     same = list(own["share"].sort_values(ascending=False).index) == list(ranked)
     meet = (own["low"] <= paper["high"]) & (paper["low"] <= own["high"])

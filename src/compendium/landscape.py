@@ -100,6 +100,21 @@ def trial_table(
     return table
 
 
+def require_trials(table: pd.DataFrame) -> None:
+    """Refuse to describe what is not there.
+
+    Raises
+    ------
+    InputError
+        If the trial table has no row.
+    """
+    if table.empty:
+        raise InputError(
+            "no record of these snapshots was included, so there is no trial to describe",
+            remedy="read the reasons in chapter 3, or give rules of eligibility that fit them",
+        )
+
+
 def read_trial_table(path: Path) -> pd.DataFrame:
     """Read a trial table that `compendium.tables.write_table` wrote, lists as tuples.
 
@@ -156,21 +171,6 @@ def _trial_labels(
         held = tuple(one for one in held if one != NOT_STATED)
         values[key] = held if value in held else (*held, value)
     return values, {key: " + ".join(sorted(names)) for key, names in makers.items()}
-
-
-def sample_note(snapshots: Mapping[str, Mapping[str, object]]) -> str:
-    """Say how many of the snapshots are samples, for captions that must not claim more.
-
-    Examples
-    --------
-    >>> sample_note({"a": {"kind": "known-item sample"}, "b": {"kind": "search"}})
-    '1 of 2 snapshots is a sample of known items'
-    """
-    samples = sum("sample" in str(manifest["kind"]) for manifest in snapshots.values())
-    if not samples:
-        return f"none of the {len(snapshots)} snapshots is a sample of known items"
-    verb = "is a sample" if samples == 1 else "are samples"
-    return f"{samples} of {len(snapshots)} snapshots {verb} of known items"
 
 
 def entry_address(number: str, address: object) -> str:

@@ -6,6 +6,7 @@ import altair as alt
 import pandas as pd
 
 from compendium.charts.shares import FIT, QUIET
+from compendium.comparison import span
 
 STRIP = 260  # px for the shares
 ROW_OF_CHOICE = 29  # px for each choice below them
@@ -86,12 +87,12 @@ def specification_strip(
     """
     classes = list(dict.fromkeys(table["class"]))
     words = f"Shares under all {table['rank'].nunique()} combinations of choices. " + "; ".join(
-        f"{name}: from {100 * part['share'].min():.1f} to {100 * part['share'].max():.1f} %, by the"
-        f" book's own choices {part.loc[part['own'], 'text'].iloc[0]}"
+        f"{name}: {span(part['share'])}, by the book's own choices "
+        f"{part.loc[part['own'], 'text'].iloc[0]}"
         + (f", the paper {100 * published[name]:.1f} %" if name in published else "")
         for name, part in table.groupby("class", sort=False)
     )
-    top = float(table["high"].max()) * 1.04
+    top = 1.04 * max([*table["high"].dropna(), *published.values()])
     step = top * ROW_OF_CHOICE / STRIP
     floor = -step * (len(choices) + 0.4)
     scale = alt.Scale(domain=[floor, top], nice=False)

@@ -6,6 +6,7 @@ import altair as alt
 import pandas as pd
 
 from compendium.search.query import Query
+from compendium.search.recall import recall_note
 
 ROW_HEIGHT = 22
 
@@ -43,11 +44,7 @@ def recall_chart(table: pd.DataFrame, by: str, label: str) -> alt.LayerChart:
     )
     point = base.mark_point(size=80, opacity=1).encode(x=alt.X("recall:Q", scale=scale, axis=axis))
     count = base.mark_text(align="left", dx=8).encode(x=alt.datum(1.0), text="counted:N")
-    said = "; ".join(
-        f"{row[by]}: {row['counted']} ({row['recall']:.1%}, 95 % interval {row['low']:.1%} to "
-        f"{row['high']:.1%})"
-        for row in data.to_dict("records")
-    )
+    said = "; ".join(f"{group}: {recall_note(table, group)}" for group in order)
     return alt.layer(interval, point, count).properties(
         width="container",
         height=ROW_HEIGHT * len(data) + 10,

@@ -45,7 +45,8 @@ def map_seeds(
     seeds : sequence of Seed
         As placed by `compendium.connectome.seeds.place_seeds` in the store's space.
     rule : {"fisher-z", "mean-r"}
-        How a subject's runs are combined: mean of Fisher z weighted by n - 3 of each run, or
+        How a subject's runs are combined: mean of Fisher z weighted by its inverse variance (the
+        run's degrees of freedom less 2; n - 3 where only the mean was taken out), or
         Fisher z of the mean r, as Lead-DBS does it.
     workers : Workers, optional
         Default: threads on this machine.

@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pandas as pd
-from statsmodels.stats.proportion import proportion_confint
 
+from compendium.agreement import wilson_interval
 from compendium.errors import InputError
 from compendium.registry_ids import parse_id
 from compendium.search.strategy import API, RegistrySearch, Strategy
@@ -234,7 +234,7 @@ def recall_table(items: pd.DataFrame, by: str) -> pd.DataFrame:
     rows = []
     for name, found in groups:
         count, total = int(found.sum()), len(found)
-        low, high = proportion_confint(count, total, method="wilson") if total else (0.0, 1.0)
+        low, high = wilson_interval(count, total)
         rows.append((name, count, total, count / total if total else float("nan"), low, high))
     return pd.DataFrame(rows, columns=[by, "found", "known", "recall", "low", "high"])
 

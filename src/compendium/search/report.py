@@ -117,6 +117,21 @@ def snapshot_note(manifests: Sequence[Mapping[str, Any]]) -> str:
     return "; ".join(said)
 
 
+def sample_note(snapshots: Mapping[str, Mapping[str, object]]) -> str:
+    """Say how many of the snapshots are samples, for captions that must not claim more.
+
+    Examples
+    --------
+    >>> sample_note({"a": {"kind": "known-item sample"}, "b": {"kind": "search"}})
+    '1 of 2 snapshots is a sample of known items'
+    """
+    samples = sum("sample" in str(manifest["kind"]) for manifest in snapshots.values())
+    if not samples:
+        return f"none of the {len(snapshots)} snapshots is a sample of known items"
+    verb = "is a sample" if samples == 1 else "are samples"
+    return f"{samples} of {len(snapshots)} snapshots {verb} of known items"
+
+
 def prisma_s_table(strategy: Strategy, manifests: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
     """Answer the sixteen items of PRISMA-S (Rethlefsen 2021) from strategy and snapshots.
 
