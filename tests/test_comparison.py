@@ -158,3 +158,15 @@ def test_the_charts_say_bound_and_paper_in_words(tables, published):
     strip = specification_strip(specifications, lines, choices=CHOICES)
     assert "the paper 49.3 %" in strip.to_dict()["description"]
     assert "<svg" in chart_markup(strip, caption="c")
+
+
+def test_snapshots_without_a_counted_trial_are_said_in_words(tables, published):
+    nothing = {key: table.head(0) for key, table in tables.items()}
+    table = headline_specifications(nothing, CLASSES, DATE, CLASSES)
+    beside = beside_the_paper(published, {"ours": table.head(0).assign(paper_class=[])}, CLASSES)
+    assert order_note(beside, "ours") == "there is no trial here to hold beside the paper's"
+    chart = specification_strip(table, {"spinal cord": 0.437}, choices=CHOICES)
+    words = chart.to_dict()["description"]
+    assert "spinal cord: no estimate" in words
+    assert "nan" not in words
+    assert "<svg" in chart_markup(chart, caption="c")

@@ -7,6 +7,7 @@ from compendium.landscape import (
     in_scope,
     known_by,
     read_trial_table,
+    require_trials,
     trial_labels,
     trial_table,
 )
@@ -128,3 +129,10 @@ def test_a_scope_without_trials_is_an_empty_table_with_its_columns():
     assert nothing.empty
     again = in_scope(nothing, ["a"])
     assert list(again.columns) == ["trial_id", "paper_class"]
+
+
+def test_nothing_included_is_nothing_to_describe():
+    table = trial_table(*world(), SNAPSHOTS)
+    require_trials(table)
+    with pytest.raises(InputError, match="no record of these snapshots was included"):
+        require_trials(table.head(0))

@@ -9,12 +9,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from compendium.connectome.kernel import Kernel
 from compendium.connectome.mapping import group_moments, map_seeds, map_shard, subject_maps
 from compendium.connectome.moments import Moments
 from compendium.connectome.outputs import map_image, save_maps, save_subject_maps
 from compendium.connectome.prepare import Options, prepare
 from compendium.connectome.scale import local_workers
 from compendium.connectome.seeds import Seed, Sphere, place_seed, seed_matrix
+from compendium.connectome.series import seed_series
 from compendium.connectome.simulate import simulate_connectome
 from compendium.errors import InputError
 from tests.connectomes import make, parcel_space, reference_t, reference_z, some_seeds, voxel_space
@@ -413,3 +415,20 @@ def test_seeds_that_share_a_label_are_not_written_over_one_another(exact, seeds,
     with pytest.raises(InputError, match="two seeds would be written to one file"):
         save_maps(maps, tmp_path)
     assert not list(tmp_path.iterdir())
+
+
+def test_blocks_that_nobody_waits_for_are_left_in_peace(exact, seeds):
+    """The next block is read ahead; giving up half-way must not spoil the next use."""
+    subject = exact.subjects[0]
+    kernel = Kernel(exact, len(seeds), "fisher-z")
+    series = seed_series(exact, subject, seeds, "fisher-z")
+    for _ in kernel.blocks(subject, series, 0, exact.n_locations):
+        break
+    again = {
+        where.start: value.copy()
+        for where, value, _ in kernel.blocks(subject, series, 0, exact.n_locations)
+    }
+    fresh = Kernel(exact, len(seeds), "fisher-z")
+    for where, value, _ in fresh.blocks(subject, series, 0, exact.n_locations):
+        np.testing.assert_array_equal(again[where.start], value)
+    assert len(again) > 1

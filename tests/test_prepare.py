@@ -480,3 +480,19 @@ def test_a_subject_of_one_run_is_a_subject(tmp_path):
     seeds = some_seeds(one.space, 2, 4)
     maps = map_seeds(prepare(connectome, tmp_path / "store", Options(dtype="float32")), seeds)
     np.testing.assert_allclose(maps.mean_z, reference_z(connectome, seeds).mean(axis=0), atol=1e-5)
+
+
+def test_gathered_rows_are_the_rows_and_a_cut_file_is_named(tmp_path):
+    store = prepare(make(voxel_space(400), n_subjects=1), tmp_path / "store")
+    subject = store.subjects[0]
+    places = np.array([0, 1, 2, 7, 9, 10, 398, 399])
+    np.testing.assert_array_equal(subject.gather(places), subject.rows()[places])
+    assert subject.gather(places).dtype == store.dtype
+    assert subject.gather(np.array([], int)).shape == (0, subject.n_columns)
+    with subject.path.open("r+b") as stream:
+        stream.truncate(subject.path.stat().st_size - 8)
+    with pytest.raises(InputError, match=f"{subject.id} is gone or ends too early"):
+        subject.gather(places)
+    subject.path.unlink()
+    with pytest.raises(InputError, match="is gone"):
+        subject.gather(places)

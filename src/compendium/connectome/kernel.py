@@ -14,6 +14,7 @@ not depend on how the work was cut.
 
 import os
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from itertools import pairwise
 
@@ -21,7 +22,7 @@ import numpy as np
 from threadpoolctl import threadpool_info
 
 from compendium.connectome.series import SeedSeries
-from compendium.connectome.store import Store, StoredSubject, ends_early
+from compendium.connectome.store import Store, StoredSubject, fill
 
 BLOCK = 2048  # locations read at a time
 IN_CACHE = 65_536  # values worked on at a time
@@ -50,7 +51,8 @@ class Kernel:
         self.rule = rule
         self._n_seeds = n_seeds
         widest = max(subject.n_columns for subject in store.subjects)
-        self._stored = np.zeros(BLOCK * widest, store.dtype)
+        self._stored = [np.zeros(BLOCK * widest, store.dtype) for _ in range(2)]
+        self._reader = ThreadPoolExecutor(1)
         self._rows = min(BLOCK, max(64, IN_CACHE // n_seeds // 64 * 64))
         self._wide = np.zeros(self._rows * widest, np.float32)
         most_runs = max(len(subject.runs) for subject in store.subjects)
@@ -85,37 +87,56 @@ class Kernel:
         has_signal = np.isfinite(subject.sd()[start:stop]) if subject.n_missing else None
         seeds_known = (series.weights > 0).all()
         sharing = _runs_of_equal_weight(series.weights)
-        stored = self._stored[: BLOCK * subject.n_columns].reshape(BLOCK, -1)
-        row_bytes = stored.itemsize * subject.n_columns
-        with subject.path.open("rb", buffering=0) as stream:
-            stream.seek(subject.offset + start * row_bytes)
-            for first in range(start, stop, BLOCK):
-                count = min(BLOCK, stop - first)
-                _fill(stream, memoryview(stored[:count]).cast("B"), subject)
-                for low in range(0, count, self._rows):
-                    high = min(low + self._rows, count)
-                    where = slice(first + low, first + high)
-                    signal = None
-                    if has_signal is not None:
-                        signal = has_signal[where.start - start : where.stop - start]
-                    # past the end stand rows of before: a product always has the same shape
-                    self._correlate(stored[low : low + self._rows], subject, series)
-                    if seeds_known and (signal is None or signal.all()):
-                        self._average(series, sharing)
-                        known = None
-                    else:
-                        known = self._average_known(series, signal, high - low)
-                    yield where, self._value[: high - low], known
+        for first, stored in self._read(subject, start, stop):
+            count = min(BLOCK, stop - first)
+            for low in range(0, count, self._rows):
+                high = min(low + self._rows, count)
+                where = slice(first + low, first + high)
+                signal = None
+                if has_signal is not None:
+                    signal = has_signal[where.start - start : where.stop - start]
+                # past the end stand rows of before: a product always has the same shape
+                self._correlate(stored[low : low + self._rows], subject, series)
+                if seeds_known and (signal is None or signal.all()):
+                    self._average(series, sharing)
+                    known = None
+                else:
+                    known = self._average_known(series, signal, high - low)
+                yield where, self._value[: high - low], known
 
-    def prefetch(self, subject: StoredSubject, start: int, stop: int) -> None:
-        """Ask the system to read a subject's rows ahead, where it can be asked."""
+    def _read(
+        self, subject: StoredSubject, start: int, stop: int
+    ) -> Iterator[tuple[int, np.ndarray]]:
+        """Yield the first location and the rows of each block, the next being read meanwhile."""
+        width = subject.n_columns
+        both = [memory[: BLOCK * width].reshape(BLOCK, width) for memory in self._stored]
+        with subject.path.open("rb", buffering=0) as stream:
+            stream.seek(subject.offset + start * both[0].itemsize * width)
+
+            def read(stored: np.ndarray, first: int) -> None:
+                fill(memoryview(stored[: min(BLOCK, stop - first)]).cast("B"), stream, subject)
+
+            read(both[0], start)
+            for number, first in enumerate(range(start, stop, BLOCK)):
+                coming = None
+                if first + BLOCK < stop:
+                    coming = self._reader.submit(read, both[1 - number % 2], first + BLOCK)
+                try:
+                    yield first, both[number % 2]
+                finally:
+                    # also where nobody asks for more, so that the file is not closed under it
+                    if coming is not None:
+                        coming.result()
+
+    def prefetch(self, subject: StoredSubject, start: int) -> None:
+        """Ask the system for a subject's first block ahead of time, where it can be asked."""
         if hasattr(os, "posix_fadvise"):
             row_bytes = self.store.dtype.itemsize * subject.n_columns
             with subject.path.open("rb", buffering=0) as stream:
                 os.posix_fadvise(
                     stream.fileno(),
-                    start * row_bytes,
-                    (stop - start) * row_bytes,
+                    subject.offset + start * row_bytes,
+                    BLOCK * row_bytes,
                     os.POSIX_FADV_WILLNEED,
                 )
 
@@ -216,11 +237,3 @@ def _runs_of_equal_weight(weights: np.ndarray) -> list[slice]:
         if not same or number - starts[-1] == SHARING:
             starts.append(number)
     return [slice(start, stop) for start, stop in pairwise([*starts, len(weights)])]
-
-
-def _fill(stream: object, view: memoryview, subject: StoredSubject) -> None:
-    while view:
-        count = stream.readinto(view)
-        if not count:
-            raise ends_early(subject)
-        view = view[count:]

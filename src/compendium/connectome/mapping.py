@@ -23,7 +23,7 @@ from compendium.connectome.store import Store
 from compendium.errors import InputError
 from compendium.files import replacing
 
-BUDGET = 32 * 2**20  # bytes of sums that one worker adds to at a time: near its processor
+BUDGET = 16 * 2**20  # bytes of sums that one worker adds to at a time: near its processor
 HALVES = 2  # every other subject
 
 
@@ -276,7 +276,7 @@ def map_range(
     for number in part:
         subject, half = store.subjects[number], number % HALVES
         if number + 1 in part:
-            kernel.prefetch(store.subjects[number + 1], start, stop)
+            kernel.prefetch(store.subjects[number + 1], start)
         n[0, half] += 1
         for where, value, known in kernel.blocks(subject, series.read(subject), start, stop):
             here = slice(where.start - start, where.stop - start)

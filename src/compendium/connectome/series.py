@@ -62,7 +62,7 @@ def seed_series(
     matrix = seed_matrix(seeds, store.space)
     used = np.unique(matrix.indices)
     matrix = matrix[:, used]
-    rows, sd = subject.rows()[used], subject.sd()[used].astype(float)
+    rows, sd = subject.gather(used), subject.sd()[used].astype(float)
     unit = np.zeros((subject.n_columns, len(seeds)))
     weights = np.zeros((len(subject.runs), len(seeds)))
     for number, run in enumerate(subject.runs):
