@@ -1,4 +1,4 @@
-"""Seed maps against the usual ways, in one run on the same data, one computing thread each.
+"""Seed maps against the usual ways, in one run on the same data, one thread each.
 
 Run ``python -m benchmarks.connectome`` (about fifteen minutes on two quiet cores, 9 GB of disk);
 ``--coarse`` tries it on a small grid in a minute. The result is kept in

@@ -473,6 +473,18 @@ def test_a_3d_image_where_a_series_is_due(copy):
         open_gsp(folder)
 
 
+def test_runs_with_other_times_between_volumes_are_not_mixed(copy):
+    folder = copy("gsp")
+    image = nib.load(folder / GSP_FILE)
+    image = nib.Nifti1Image(np.asarray(image.dataobj), image.affine, image.header)
+    image.header.set_zooms((*image.header.get_zooms()[:3], 0.8))
+    nib.save(image, folder / GSP_FILE)
+    connectome = open_gsp(folder)
+    connectome.load_subject("sub-sim001")
+    with pytest.raises(InputError, match=r"bld002.*sub-sim002: 0.8 s between volumes, and 2 s in"):
+        connectome.load_subject("sub-sim002")
+
+
 def test_a_truncated_image(copy):
     folder = copy("gsp")
     content = (folder / GSP_FILE).read_bytes()

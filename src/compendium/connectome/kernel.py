@@ -14,9 +14,9 @@ not depend on how the work was cut.
 
 import os
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from itertools import pairwise
+from typing import IO
 
 import numpy as np
 from threadpoolctl import threadpool_info
@@ -25,6 +25,7 @@ from compendium.connectome.series import SeedSeries
 from compendium.connectome.store import Store, StoredSubject, fill
 
 BLOCK = 2048  # locations read at a time
+AHEAD = 4  # blocks that are on their way from the disk while one is worked on
 IN_CACHE = 65_536  # values worked on at a time
 LIMIT = np.float32(1 - 1e-6)  # |r| is held below, so that z is finite where a seed meets itself
 # on these OpenBLAS multiplies small matrices without first packing them, which suits thin products
@@ -51,8 +52,7 @@ class Kernel:
         self.rule = rule
         self._n_seeds = n_seeds
         widest = max(subject.n_columns for subject in store.subjects)
-        self._stored = [np.zeros(BLOCK * widest, store.dtype) for _ in range(2)]
-        self._reader = ThreadPoolExecutor(1)
+        self._stored = np.zeros(BLOCK * widest, store.dtype)
         self._rows = min(BLOCK, max(64, IN_CACHE // n_seeds // 64 * 64))
         self._wide = np.zeros(self._rows * widest, np.float32)
         most_runs = max(len(subject.runs) for subject in store.subjects)
@@ -107,38 +107,27 @@ class Kernel:
     def _read(
         self, subject: StoredSubject, start: int, stop: int
     ) -> Iterator[tuple[int, np.ndarray]]:
-        """Yield the first location and the rows of each block, the next being read meanwhile."""
-        width = subject.n_columns
-        both = [memory[: BLOCK * width].reshape(BLOCK, width) for memory in self._stored]
+        """Yield the first location and the rows of each block, while the next are on their way."""
+        stored = self._stored[: BLOCK * subject.n_columns].reshape(BLOCK, -1)
+        row_bytes = stored.itemsize * subject.n_columns
         with subject.path.open("rb", buffering=0) as stream:
-            stream.seek(subject.offset + start * both[0].itemsize * width)
-
-            def read(stored: np.ndarray, first: int) -> None:
-                fill(memoryview(stored[: min(BLOCK, stop - first)]).cast("B"), stream, subject)
-
-            read(both[0], start)
-            for number, first in enumerate(range(start, stop, BLOCK)):
-                coming = None
-                if first + BLOCK < stop:
-                    coming = self._reader.submit(read, both[1 - number % 2], first + BLOCK)
-                try:
-                    yield first, both[number % 2]
-                finally:
-                    # also where nobody asks for more, so that the file is not closed under it
-                    if coming is not None:
-                        coming.result()
+            for first in range(start, min(start + AHEAD * BLOCK, stop), BLOCK):
+                _ask_for(stream, subject.offset + first * row_bytes, BLOCK * row_bytes)
+            stream.seek(subject.offset + start * row_bytes)
+            for first in range(start, stop, BLOCK):
+                coming = first + AHEAD * BLOCK
+                if coming < stop:
+                    _ask_for(stream, subject.offset + coming * row_bytes, BLOCK * row_bytes)
+                part = stored[: min(BLOCK, stop - first)]
+                fill(memoryview(part).cast("B"), stream, subject)
+                yield first, stored
 
     def prefetch(self, subject: StoredSubject, start: int) -> None:
-        """Ask the system for a subject's first block ahead of time, where it can be asked."""
-        if hasattr(os, "posix_fadvise"):
-            row_bytes = self.store.dtype.itemsize * subject.n_columns
-            with subject.path.open("rb", buffering=0) as stream:
-                os.posix_fadvise(
-                    stream.fileno(),
-                    subject.offset + start * row_bytes,
-                    BLOCK * row_bytes,
-                    os.POSIX_FADV_WILLNEED,
-                )
+        """Ask the system for the first blocks of a subject that comes next."""
+        row_bytes = self.store.dtype.itemsize * subject.n_columns
+        with subject.path.open("rb", buffering=0) as stream:
+            for first in range(start, start + AHEAD * BLOCK, BLOCK):
+                _ask_for(stream, subject.offset + first * row_bytes, BLOCK * row_bytes)
 
     def _correlate(self, stored: np.ndarray, subject: StoredSubject, series: SeedSeries) -> None:
         """Correlate a block with the seeds, run by run."""
@@ -222,6 +211,15 @@ def _sum_of_z(runs: list[np.ndarray], out: np.ndarray, spare: np.ndarray) -> Non
     out /= below
     np.log(out, out=out)
     out *= np.float32(0.5)
+
+
+def _ask_for(stream: IO[bytes], start: int, length: int) -> None:
+    """Ask the system to read a part of a file ahead, where it can be asked.
+
+    It reads no more than about a megabyte at one call, so each block is asked for on its own.
+    """
+    if hasattr(os, "posix_fadvise"):
+        os.posix_fadvise(stream.fileno(), start, length, os.POSIX_FADV_WILLNEED)
 
 
 @cache

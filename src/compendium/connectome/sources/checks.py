@@ -1,6 +1,8 @@
 """What every run and every grid must satisfy, whatever file it comes from."""
 
+from collections.abc import Mapping
 from functools import lru_cache
+from pathlib import Path
 
 import nibabel as nib
 import numpy as np
@@ -60,6 +62,38 @@ def check_run(run: np.ndarray, subject: str, where: str) -> np.ndarray:
         )
     run[:, unusable] = np.nan
     return run
+
+
+def common_repetition_time(steps: Mapping[Path, float | None], subject: str) -> float | None:
+    """Return the seconds between volumes that all runs of a subject have.
+
+    Parameters
+    ----------
+    steps : mapping
+        File of each run → what it states; None where it states nothing.
+    subject : str
+        For the message.
+
+    Returns
+    -------
+    float or None
+        None if no run states it.
+
+    Raises
+    ------
+    InputError
+        If two runs differ: one band would then mean two things.
+    """
+    stated = [(path, step) for path, step in steps.items() if step is not None]
+    for path, step in stated:
+        if not np.isclose(step, stated[0][1], rtol=1e-3):
+            raise InputError(
+                f"subject {subject}: {step:g} s between volumes, and {stated[0][1]:g} s in "
+                f"{stated[0][0].name}",
+                where=path.name,
+                remedy="leave one of the runs out, or prepare them as two connectomes",
+            )
+    return stated[0][1] if stated else None
 
 
 def check_space(space: VoxelSpace, where: str) -> VoxelSpace:

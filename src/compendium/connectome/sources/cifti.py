@@ -17,7 +17,7 @@ from scipy.spatial import cKDTree
 
 from compendium.connectome.model import Connectome, Subject, VoxelSpace
 from compendium.connectome.sources.bids import choose, entities, find_files
-from compendium.connectome.sources.checks import check_run, check_space
+from compendium.connectome.sources.checks import check_run, check_space, common_repetition_time
 from compendium.connectome.sources.nifti import READ_ERRORS
 from compendium.datasets import open_package
 from compendium.errors import InputError
@@ -221,12 +221,12 @@ class _Loader:
     gather: sp.csr_array
 
     def __call__(self, subject_id: str) -> Subject:
-        runs, step = [], None
+        runs, steps = [], {}
         for path in self.files[subject_id]:
             try:
                 image = nib.load(path)
                 data = np.asarray(image.dataobj, np.float32)
-                step = float(image.header.get_axis(0).step)
+                steps[path] = float(image.header.get_axis(0).step)
             except READ_ERRORS as error:
                 raise InputError(
                     f"subject {subject_id}: the file cannot be read ({error})",
@@ -236,7 +236,7 @@ class _Loader:
             # a greyordinate without signal would pull its voxel's mean towards nothing
             run = np.asarray(check_run(data, subject_id, path.name) @ self.gather, np.float32)
             runs.append(run)
-        return Subject(subject_id, tuple(runs), step)
+        return Subject(subject_id, tuple(runs), common_repetition_time(steps, subject_id))
 
 
 def _models(path: Path, subject: str) -> nib.cifti2.BrainModelAxis:

@@ -11,7 +11,12 @@ import nibabel as nib
 import numpy as np
 
 from compendium.connectome.model import Connectome, Subject, VoxelSpace
-from compendium.connectome.sources.checks import check_run, check_space, in_brain
+from compendium.connectome.sources.checks import (
+    check_run,
+    check_space,
+    common_repetition_time,
+    in_brain,
+)
 from compendium.errors import InputError
 
 # takes a run's image, its number of volumes and the subject
@@ -124,7 +129,8 @@ class _Loader:
             if self.confounds is not None:
                 confounds.append(self.confounds(files.bold, len(run), subject_id))
             runs.append(run)
-        step = repetition_time(self.runs[subject_id][0].bold)
+        steps = {run.bold: repetition_time(run.bold) for run in self.runs[subject_id]}
+        step = common_repetition_time(steps, subject_id)
         return Subject(subject_id, tuple(runs), step, tuple(confounds))
 
 

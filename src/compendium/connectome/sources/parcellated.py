@@ -9,7 +9,7 @@ import pandas as pd
 
 from compendium.connectome.model import Connectome, ParcelSpace, Subject
 from compendium.connectome.sources.bids import DENOISED, choose, entities, find_files
-from compendium.connectome.sources.checks import check_run
+from compendium.connectome.sources.checks import check_run, common_repetition_time
 from compendium.connectome.sources.nifti import READ_ERRORS, repetition_time_of_sidecar
 from compendium.connectome.tissue import describe_parcels
 from compendium.errors import InputError
@@ -98,9 +98,8 @@ class _Loader:
                     where=path.name,
                 )
             runs.append(check_run(values, subject_id, path.name))
-        return Subject(
-            subject_id, tuple(runs), repetition_time_of_sidecar(self.files[subject_id][0])
-        )
+        steps = {path: repetition_time_of_sidecar(path) for path in self.files[subject_id]}
+        return Subject(subject_id, tuple(runs), common_repetition_time(steps, subject_id))
 
 
 def _one(folder: Path, pattern: str) -> Path:
