@@ -18,7 +18,13 @@ from compendium.records import flag_table, read_record_table, read_records
 from compendium.search.ctgov import PageSummary, check_page_order, check_study
 from compendium.search.ctgov_record import split_criteria, study_row
 from compendium.search.native import MalformedRecordError, RejectedRecord
-from compendium.search.snapshot import MANIFEST, UnsealedError, verify_snapshot, write_manifest
+from compendium.search.snapshot import (
+    MANIFEST,
+    UnsealedError,
+    read_manifests,
+    verify_snapshot,
+    write_manifest,
+)
 from compendium.tables import write_table
 
 SNAPSHOTS = ("background", "ctgov-2020-07-28", "ictrp-other-registries")
@@ -471,3 +477,13 @@ def test_flags_are_counted_once_a_record_without_their_raw_values(pages, aliases
     assert counted.loc["start:impossible-date"].tolist() == [1, "NCT00000023"]
     assert "countries:unresolved" in counted.index
     assert list(flag_table(found.records.head(0)).columns) == ["flag", "records", "example"]
+
+
+def test_a_snapshot_keeps_its_name_in_a_folder_of_another(root, tmp_path, aliases):
+    original = root / "data" / "snapshot" / "background"
+    moved = shutil.copytree(original, tmp_path / "renamed")
+    assert list(read_manifests([moved])) == ["background"]
+    records, _ = read_records([moved], aliases)
+    assert set(records["snapshot_id"]) == {"background"}
+    with pytest.raises(InputError, match="renamed: the snapshot background is given twice"):
+        read_manifests([original, moved])

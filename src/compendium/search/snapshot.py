@@ -3,7 +3,7 @@
 import json
 import re
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -169,6 +169,30 @@ def read_manifest(folder: Path) -> dict[str, Any]:
             )
     manifest.setdefault("id", folder.resolve().name)
     return manifest
+
+
+def read_manifests(folders: Iterable[Path]) -> dict[str, dict[str, Any]]:
+    """Return the manifest of each snapshot by its id, whatever its folder is called now.
+
+    Parameters
+    ----------
+    folders : iterable of Path
+        Snapshot folders.
+
+    Raises
+    ------
+    InputError
+        As `read_manifest`; or if two folders hold the same snapshot.
+    """
+    found: dict[str, dict[str, Any]] = {}
+    for folder in folders:
+        manifest = read_manifest(folder)
+        if manifest["id"] in found:
+            raise InputError(
+                f"the snapshot {manifest['id']} is given twice", where=Path(folder).name
+            )
+        found[manifest["id"]] = manifest
+    return found
 
 
 def verify_snapshot(folder: Path) -> dict[str, Any]:
