@@ -16,7 +16,7 @@ book: $(STAMP) ## run every chapter that changed and build _build/html/index.htm
 	  $(if $(CONNECTOME),connectome=$(CONNECTOME))
 
 test: $(STAMP) book ## build the book if it is stale, then run the whole test suite
-	@$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadscope
+	@$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist worksteal
 
 check: $(STAMP) ## style and static checks
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .

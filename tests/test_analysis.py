@@ -273,6 +273,7 @@ def test_the_chapters_run_on_a_persons_own_connectome(root, tmp_path, monkeypatc
     (data / "derived" / "trial_table.csv").write_text(
         'trial_id,modality,target\na,"[""rTMS""]","[""M1""]"\nb,"[""rTMS""]","[""M1""]"\n'
     )
+    (data / "derived" / "snapshots.csv").write_text("snapshot,kind\nmine,search\n")
     # the second layout shows that any will do: one chapter is enough for that
     for name in CHAPTERS if layout == "Lead-DBS" else CHAPTERS[:1]:
         path = root / "book" / "chapters" / f"{name}.md"
