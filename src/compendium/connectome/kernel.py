@@ -111,23 +111,19 @@ class Kernel:
         stored = self._stored[: BLOCK * subject.n_columns].reshape(BLOCK, -1)
         row_bytes = stored.itemsize * subject.n_columns
         with subject.path.open("rb", buffering=0) as stream:
-            for first in range(start, min(start + AHEAD * BLOCK, stop), BLOCK):
-                _ask_for(stream, subject.offset + first * row_bytes, BLOCK * row_bytes)
+            _ask_for(stream, subject, start, min(start + AHEAD * BLOCK, stop))
             stream.seek(subject.offset + start * row_bytes)
             for first in range(start, stop, BLOCK):
                 coming = first + AHEAD * BLOCK
-                if coming < stop:
-                    _ask_for(stream, subject.offset + coming * row_bytes, BLOCK * row_bytes)
+                _ask_for(stream, subject, coming, min(coming + BLOCK, stop))
                 part = stored[: min(BLOCK, stop - first)]
                 fill(memoryview(part).cast("B"), stream, subject)
                 yield first, stored
 
     def prefetch(self, subject: StoredSubject, start: int) -> None:
         """Ask the system for the first blocks of a subject that comes next."""
-        row_bytes = self.store.dtype.itemsize * subject.n_columns
         with subject.path.open("rb", buffering=0) as stream:
-            for first in range(start, start + AHEAD * BLOCK, BLOCK):
-                _ask_for(stream, subject.offset + first * row_bytes, BLOCK * row_bytes)
+            _ask_for(stream, subject, start, start + AHEAD * BLOCK)
 
     def _correlate(self, stored: np.ndarray, subject: StoredSubject, series: SeedSeries) -> None:
         """Correlate a block with the seeds, run by run."""
@@ -213,13 +209,16 @@ def _sum_of_z(runs: list[np.ndarray], out: np.ndarray, spare: np.ndarray) -> Non
     out *= np.float32(0.5)
 
 
-def _ask_for(stream: IO[bytes], start: int, length: int) -> None:
-    """Ask the system to read a part of a file ahead, where it can be asked.
+def _ask_for(stream: IO[bytes], subject: StoredSubject, start: int, stop: int) -> None:
+    """Ask the system to read a range of locations ahead, where it can be asked.
 
-    It reads no more than about a megabyte at one call, so each block is asked for on its own.
+    It may read no more than about a megabyte at one call, so each block is asked for on its own.
     """
     if hasattr(os, "posix_fadvise"):
-        os.posix_fadvise(stream.fileno(), start, length, os.POSIX_FADV_WILLNEED)
+        row_bytes = subject.dtype.itemsize * subject.n_columns
+        for first in range(start, stop, BLOCK):
+            place = subject.offset + first * row_bytes
+            os.posix_fadvise(stream.fileno(), place, BLOCK * row_bytes, os.POSIX_FADV_WILLNEED)
 
 
 @cache
