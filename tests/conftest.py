@@ -9,6 +9,10 @@ import pytest
 ROOT = Path(__file__).parents[1]
 SHARED = Path(os.environ.get("COMPENDIUM_SHARED", ROOT.parent / "shared"))
 
+# tests run side by side, as chapters do: two that each take every core wait for each other
+for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ.setdefault(name, "1")
+
 
 @pytest.fixture(scope="session")
 def root() -> Path:

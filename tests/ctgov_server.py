@@ -12,6 +12,7 @@ import re
 import socket
 import struct
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -302,6 +303,16 @@ def silence(seconds: float) -> Reply:
         handler.close_connection = True
 
     return reply
+
+
+def trickle(handler: Handler, _: Mapping[str, str]) -> None:
+    """Promise a page and send it byte by byte, for as long as the client listens."""
+    handler.send(200, "application/json", b"{", {"Content-Length": str(10**9)})
+    handler.close_connection = True
+    with contextlib.suppress(OSError):
+        while True:
+            handler.wfile.write(b" ")
+            time.sleep(0.01)
 
 
 def repeated_token(handler: Handler, parameters: Mapping[str, str]) -> None:

@@ -37,6 +37,7 @@ def in_memory():
 def on_disk(in_memory, tmp_path, monkeypatch):
     monkeypatch.setattr(large, "IN_MEMORY", 0)
     monkeypatch.setattr(networks, "BLOCK", 256)
+    monkeypatch.setattr(networks, "ROWS_VALUES", 2 * P)
     arrays = {}
     for name in ("z", "t", "own"):
         np.save(tmp_path / f"{name}.npy", getattr(in_memory, name))

@@ -50,8 +50,25 @@ def test_the_largest_tenth_has_the_same_size_for_every_map_and_spares_the_seed()
     assert not network[:, :10].any()
 
 
+@given(st.integers(0, 10_000))
+@settings(max_examples=25, deadline=None)
+def test_each_map_has_the_network_it_has_alone(seed):
+    random = np.random.default_rng(seed)
+    z = random.integers(0, 4, (7, 31)).astype(float)  # many ties
+    z[random.random(z.shape) < 0.1] = np.nan
+    own = random.random(z.shape) < 0.2
+    own[0] = True
+    maps = map_set(z, ["deep"] * 7, own=own)
+    network = networks.cut_networks(maps, "largest tenth", share=0.3)
+    for row in range(7):
+        usable = np.flatnonzero(maps.usable(row))
+        best = usable[np.argsort(-z[row, usable], kind="stable")]
+        size = max(1, round(0.3 * len(usable)))
+        assert np.flatnonzero(network[row]).tolist() == sorted(best[:size])
+
+
 def test_an_unknown_rule_is_refused_with_the_ones_there_are():
-    with pytest.raises(InputError, match="bonferroni, largest tenth"):
+    with pytest.raises(InputError, match="Bonferroni, largest tenth"):
         networks.cut_networks(map_set(random_maps(), ["deep"] * 6), "5.1")
 
 
@@ -68,7 +85,9 @@ def test_dice_equals_the_f1_score_on_the_shared_locations(seed):
 
 def test_rank_correlation_equals_spearman_where_nothing_is_left_out(monkeypatch):
     values = random_maps(k=4, p=101)
-    monkeypatch.setattr(networks, "BLOCK", 17)  # the blocks must not show
+    # the pieces must not show
+    monkeypatch.setattr(networks, "BLOCK", 17)
+    monkeypatch.setattr(networks, "ROWS_VALUES", 250)
     matrix = networks.rank_correlation_matrix(values, np.ones(values.shape, dtype=bool))
     np.testing.assert_allclose(matrix, stats.spearmanr(values.T).statistic, atol=1e-12)
 
@@ -127,6 +146,13 @@ def test_group_maps_are_a_one_sample_t_test_that_skips_missing_subjects():
     expected = stats.ttest_1samp(z, 0, axis=0, nan_policy="omit").statistic
     np.testing.assert_allclose(t, np.asarray(expected), rtol=1e-12)
     assert mean[0, 1] == pytest.approx(np.nanmean(z[:, 0, 1]))
+    drawn = np.random.default_rng(2).integers(0, 12, 12)
+    for counted, said in zip(
+        overlap.group_maps(z, np.bincount(drawn, minlength=12)),
+        overlap.group_maps(z[drawn]),
+        strict=True,
+    ):
+        np.testing.assert_allclose(counted, said, rtol=1e-12)
 
 
 def test_split_halves_of_the_same_signal_agree_and_of_noise_do_not():
@@ -191,6 +217,22 @@ def test_labels_are_permuted_over_all_arrangements_when_there_are_few():
     assert test.exact
     assert len(test.null) == len(list(itertools.combinations(range(7), 3)))
     assert np.isclose(test.null, test.observed).any()
+    inside = [overlap.within(matrix, rows) for rows in (np.arange(3), np.arange(3, 7))]
+    across = overlap.between(matrix, np.arange(3), np.arange(3, 7))
+    assert test.observed == pytest.approx(across - np.mean(inside))
+
+
+def test_many_choices_at_once_are_what_each_is_alone():
+    random = np.random.default_rng(3)
+    matrix = random.standard_normal((6, 6))
+    matrix[0, 4] = matrix[4, 0] = np.nan
+    first = random.random((20, 6)) < 0.5
+    first[0] = False
+    means = nulls.mean_between(matrix, first, ~first)
+    assert np.isnan(means[0])
+    for mean, chosen in zip(means[1:], first[1:], strict=True):
+        alone = overlap.between(matrix, np.flatnonzero(chosen), np.flatnonzero(~chosen))
+        assert mean == pytest.approx(alone, nan_ok=True)
 
 
 def test_specificity_needs_both_kinds_in_each_group():

@@ -87,10 +87,12 @@ def test_no_scheduler_is_said_plainly():
 
 
 def test_a_matrix_product_keeps_to_one_thread():
-    from threadpoolctl import threadpool_info
+    from threadpoolctl import threadpool_limits
 
-    assert local_workers(2).run(blas_threads, [(), ()]) == [1, 1]
-    assert threadpool_info()
+    with threadpool_limits(2, user_api="blas"):
+        assert blas_threads() == 2
+        assert local_workers(2).run(blas_threads, [(), ()]) == [1, 1]
+        assert blas_threads() == 2
 
 
 def blas_threads(tick=nothing):

@@ -45,6 +45,7 @@ from tests.ctgov_server import (
     silence,
     status,
     study,
+    trickle,
     truncated_gzip,
     web_page,
     web_page_called_json,
@@ -295,6 +296,14 @@ def test_a_time_out_is_waited_out(registry, tmp_path, hands):
     registry.always = silence(5)
     with pytest.raises(RegistryError, match="after 2 attempts; the last: time-out"):
         run(registry, tmp_path / "other", hands, timeout=(1, 0.1), attempts=2)
+
+
+def test_an_answer_that_trickles_is_not_waited_for(registry, tmp_path, hands):
+    registry.plan = {2: trickle}
+    assert ids_in(run(registry, tmp_path / "new", hands, most_seconds=0.2)) == EVERYTHING
+    registry.always = trickle
+    with pytest.raises(RegistryError, match=r"the last: the answer trickles: [\d,]+ bytes in 0.2"):
+        run(registry, tmp_path / "other", hands, most_seconds=0.2, attempts=2)
 
 
 def test_nobody_listens(tmp_path, hands):

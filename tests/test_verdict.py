@@ -62,7 +62,7 @@ def test_the_interval_holds_the_excess_it_is_about():
     matrix = similarity(maps, "continuous")
     observed = between(matrix, maps.rows(group="superficial"), maps.rows(group="deep"))
     excess = observed - nulls.expected_overlap(maps, matrix)
-    low, high = verdict.effect_interval(maps, subject_z, "continuous", n_draws=60)
+    low, high = verdict.effect_intervals(maps, subject_z, n_draws=60)["continuous"]
     assert low <= excess <= high
     assert low > 0
 

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from compendium.connectome.networks import MapSet
-from compendium.connectome.overlap import group_maps
+from compendium.connectome.overlap import bootstrap_maps
 
 MAXIMUM_REGIONS = 300
 MEASURES = ("strength", "participation", "betweenness")
@@ -132,15 +132,11 @@ def rank_hubs(
     """
     superficial, deep = maps.rows(group="superficial"), maps.rows(group="deep")
     table = hub_measures(maps.z, maps.own, superficial, deep)
-    random = np.random.default_rng(seed)
-    n = len(subject_z)
-    draws = np.stack(
-        [
-            hub_measures(
-                group_maps(subject_z[random.integers(0, n, n)])[0], maps.own, superficial, deep
-            ).to_numpy()
-            for _ in range(n_draws)
-        ]
+    draws = bootstrap_maps(
+        subject_z,
+        n_draws,
+        seed,
+        lambda z, _: hub_measures(z, maps.own, superficial, deep).to_numpy(),
     )
     low, high = np.percentile(draws, [2.5, 97.5], axis=0)
     for column, measure in enumerate(MEASURES):

@@ -59,12 +59,16 @@ class FileArray:
             return np.array(mapped[:, columns][wanted])
         return np.array(mapped[wanted][..., columns])
 
-    def __setitem__(self, row: int, values: np.ndarray) -> None:
-        """Write one row."""
-        whole = np.ascontiguousarray(np.broadcast_to(values, self.shape[1:]), self.dtype)
+    def __setitem__(self, rows: int | slice, values: np.ndarray) -> None:
+        """Write whole rows."""
+        places = np.atleast_1d(self._rows[rows])
+        whole = np.ascontiguousarray(
+            np.broadcast_to(values, (len(places), self.shape[1])), self.dtype
+        )
         with explaining_full_disk(self.folder):
-            self._stream.seek(self._offset + int(self._rows[row]) * whole.nbytes)
-            self._stream.write(whole.data)
+            for place, line in zip(places, whole, strict=True):
+                self._stream.seek(self._offset + int(place) * line.nbytes)
+                self._stream.write(line.data)
             self._stream.flush()
 
     def take(self, rows: np.ndarray, axis: int = 0) -> "FileArray":

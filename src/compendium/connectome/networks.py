@@ -14,10 +14,11 @@ from scipy import stats
 from compendium.connectome.large import Rows, blank_like
 from compendium.errors import InputError
 
-RULES = ("bonferroni", "largest tenth", "continuous")
+RULES = ("Bonferroni", "largest tenth", "continuous")
 # layout → how many components of random seeds' maps are regressed out of the targets' maps
 LAYOUTS = {"kept": 0, "degree removed": 1, "degree and two components removed": 3}
 BLOCK = 8192  # locations handled at a time, so that 1,000 voxelwise maps fit in memory
+ROWS_VALUES = 2**20  # values of whole maps handled at a time
 
 
 @dataclass(frozen=True)
@@ -89,33 +90,35 @@ class MapSet:
         z, t, own = (array[:][:, places] for array in (self.z, self.t, self.own))
         return MapSet(self.seeds, z, t, own, self.n_subjects)
 
-    def usable(self, row: int) -> np.ndarray:
-        """Return where a map can be compared, shape (P,), bool: signal, and not its own seed."""
-        return np.isfinite(self.z[row]) & ~self.own[row]
+    def usable(self, rows: int | slice) -> np.ndarray:
+        """Return where maps can be compared, bool: signal, and not their own seed."""
+        return np.isfinite(self.z[rows]) & ~self.own[rows]
 
     def with_values(self, z: Rows, t: Rows | None = None) -> "MapSet":
         """Return the same seeds with other values."""
         return MapSet(self.seeds, z, self.t if t is None else t, self.own, self.n_subjects)
 
 
-def bonferroni_t(n_subjects: int, n_tests: int, alpha: float = 0.05) -> float:
+def bonferroni_t(
+    n_subjects: int, n_tests: int | np.ndarray, alpha: float = 0.05
+) -> float | np.ndarray:
     """Return the t above which a location passes a two-sided whole-brain Bonferroni test.
 
     Parameters
     ----------
     n_subjects : int
         Subjects behind the t; df is one less.
-    n_tests : int
+    n_tests : int or ndarray of int
         Locations tested.
     alpha : float
         Family-wise error rate.
 
     Examples
     --------
-    >>> round(bonferroni_t(1000, 285_903), 2)
-    5.26
+    >>> f"{bonferroni_t(1000, 285_903):.2f}"
+    '5.26'
     """
-    return float(stats.t.isf(alpha / (2 * n_tests), n_subjects - 1))
+    return stats.t.isf(alpha / (2 * np.maximum(n_tests, 1)), n_subjects - 1)
 
 
 def cut_networks(maps: MapSet, rule: str, share: float = 0.10) -> np.ndarray:
@@ -125,8 +128,8 @@ def cut_networks(maps: MapSet, rule: str, share: float = 0.10) -> np.ndarray:
     ----------
     maps : MapSet
         K maps over P locations.
-    rule : {"bonferroni", "largest tenth"}
-        ``bonferroni``: t above the two-sided whole-brain Bonferroni threshold for the locations
+    rule : {"Bonferroni", "largest tenth"}
+        ``Bonferroni``: t above the two-sided whole-brain Bonferroni threshold for the locations
         that have signal (the original group's rule, with this connectome's own threshold).
         ``largest tenth``: the `share` of locations with the largest mean z outside the seed, so
         that every network has the same size.
@@ -140,28 +143,34 @@ def cut_networks(maps: MapSet, rule: str, share: float = 0.10) -> np.ndarray:
     if rule not in RULES[:2]:
         raise InputError(f"no rule called {rule!r}", remedy=f"choose one of {', '.join(RULES[:2])}")
     networks = blank_like(maps.own)
-    for row in range(len(maps)):
-        if rule == "bonferroni":
-            known = np.isfinite(maps.z[row])
-            threshold = bonferroni_t(maps.n_subjects, int(known.sum()))
+    for rows in rows_of(maps.z.shape):
+        if rule == "Bonferroni":
+            known = np.isfinite(maps.z[rows])
+            tests = known.sum(axis=1, keepdims=True)
             with np.errstate(invalid="ignore"):
-                networks[row] = (maps.t[row] > threshold) & known
+                networks[rows] = (maps.t[rows] > bonferroni_t(maps.n_subjects, tests)) & known
         else:
-            networks[row] = _largest(maps.z[row], maps.usable(row), share)
+            networks[rows] = _largest(maps.z[rows], maps.usable(rows), share)
     return networks
 
 
 def _largest(values: np.ndarray, usable: np.ndarray, share: float) -> np.ndarray:
-    """Mark the largest share of the usable values; of equal ones, those that stand first."""
-    places = np.flatnonzero(usable)
-    size = max(1, round(share * len(places)))
-    found = np.zeros(len(values), dtype=bool)
-    if len(places):
-        among = values[places]
-        last = np.partition(among, len(among) - size)[len(among) - size]
-        found[places[among > last]] = True
-        found[places[among == last][: size - found.sum()]] = True
-    return found
+    """Mark the largest share of each row's usable values; of equal ones, those that stand first."""
+    among = np.where(usable, values, -np.inf)
+    size = np.maximum(1, np.rint(share * usable.sum(axis=1))).astype(int)
+    place = values.shape[1] - size
+    ordered = np.partition(among, np.unique(place), axis=1)
+    last = np.take_along_axis(ordered, place[:, None], axis=1)
+    above, tied = usable & (among > last), usable & (among == last)
+    room = size[:, None] - above.sum(axis=1, keepdims=True)
+    return above | (tied & (np.cumsum(tied, axis=1) <= room))
+
+
+def rows_of(shape: tuple[int, int]) -> Iterator[slice]:
+    """Yield rows, as many at a time as hold `ROWS_VALUES` values."""
+    step = max(1, ROWS_VALUES // max(1, shape[1]))
+    for start in range(0, shape[0], step):
+        yield slice(start, min(start + step, shape[0]))
 
 
 def blocks_of(n_locations: int) -> Iterator[slice]:
@@ -215,11 +224,11 @@ def rank_correlation_matrix(values: Rows, usable: Rows) -> np.ndarray:
     """
     k = len(values)
     ranks = blank_like(values)
-    for row in range(k):
-        mask, line = usable[row], np.zeros(values.shape[1])
-        r = stats.rankdata(values[row][mask])
-        line[mask] = (r - r.mean()) / max(len(r), 1)
-        ranks[row] = line
+    for rows in rows_of(values.shape):
+        mask = usable[rows]
+        count = mask.sum(axis=1, keepdims=True)
+        r = stats.rankdata(np.where(mask, values[rows], np.nan), axis=1, nan_policy="omit")
+        ranks[rows] = np.where(mask, (r - (count + 1) / 2) / np.maximum(count, 1), 0)
     n, s, ss, sp = (np.zeros((k, k)) for _ in range(4))
     for block in blocks_of(values.shape[1]):
         counted = usable[:, block].astype(np.float32)
@@ -247,8 +256,8 @@ def similarity(maps: MapSet, rule: str) -> np.ndarray:
         Dice for the two thresholded rules, rank correlation of mean z for ``continuous``.
     """
     usable = blank_like(maps.own)
-    for row in range(len(maps)):
-        usable[row] = maps.usable(row)
+    for rows in rows_of(maps.z.shape):
+        usable[rows] = maps.usable(rows)
     if rule == "continuous":
         return rank_correlation_matrix(maps.z, usable)
     return dice_matrix(cut_networks(maps, rule), usable)

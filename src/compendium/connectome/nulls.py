@@ -14,7 +14,7 @@ from scipy.spatial.distance import cdist
 from statsmodels.stats.multitest import multipletests
 
 from compendium.connectome.networks import MapSet
-from compendium.connectome.overlap import between, within
+from compendium.connectome.overlap import between
 from compendium.errors import InputError
 
 MINIMUM_DRAWS = 5000
@@ -227,22 +227,52 @@ def label_null(
     superficial, deep = maps.rows(group="superficial"), maps.rows(group="deep")
     rows = np.concatenate([superficial, deep])
     k, n = len(superficial), len(rows)
-
-    def contrast(chosen: np.ndarray) -> float:
-        rest = np.setdiff1d(rows, chosen)
-        inside = np.nanmean([within(matrix, chosen), within(matrix, rest)])
-        return between(matrix, chosen, rest) - float(inside)
-
     exact = math.comb(n, k) <= 4 * n_draws
     if exact:
-        choices = (np.array(choice) for choice in itertools.combinations(rows, k))
+        choices = list(itertools.combinations(range(n), k))
     else:
         random = np.random.default_rng(seed)
-        choices = (random.choice(rows, k, replace=False) for _ in range(n_draws))
-    null = np.array([contrast(choice) for choice in choices])
+        choices = [random.choice(n, k, replace=False) for _ in range(n_draws)]
+    # the real arrangement is the first row
+    chosen = np.zeros((1 + len(choices), n), dtype=bool)
+    chosen[0, :k] = True
+    np.put_along_axis(chosen[1:], np.array(choices), True, axis=1)
+    targets = matrix[np.ix_(rows, rows)]
+    across = mean_between(targets, chosen, ~chosen)
+    np.fill_diagonal(targets, np.nan)
+    inside = [mean_between(targets, chosen, chosen), mean_between(targets, ~chosen, ~chosen)]
+    # a group of one has no pair inside
+    inside = np.where(np.isnan(inside), inside[::-1], inside).mean(axis=0)
+    observed, *null = across - inside
     return NullTest(
-        "superficial and deep permuted over the same targets", contrast(superficial), null, exact
+        "superficial and deep permuted over the same targets",
+        float(observed),
+        np.array(null),
+        exact,
     )
+
+
+def mean_between(matrix: np.ndarray, first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """Mean similarity over all pairs of one map of `first` and one of `second`, for many choices.
+
+    Parameters
+    ----------
+    matrix : ndarray, shape (K, K)
+        Similarity of every pair of maps; NaN is left out.
+    first, second : ndarray, shape (n_choices, K), bool
+        The maps of the two groups in each choice.
+
+    Returns
+    -------
+    ndarray, shape (n_choices,), float64
+        NaN where no pair is known.
+    """
+    known = np.isfinite(matrix)
+    total, count = (
+        ((first @ values) * second).sum(axis=1)
+        for values in (np.where(known, matrix, 0.0), known.astype(float))
+    )
+    return np.divide(total, count, out=np.full(len(first), np.nan), where=count > 0)
 
 
 def specificity_null(
@@ -282,26 +312,20 @@ def specificity_null(
                 remedy="give targets for pain and for another disorder in each group",
             )
 
-    def contrast(chosen: list[np.ndarray]) -> float:
-        mask = np.zeros(len(maps), dtype=bool)
-        mask[np.concatenate(chosen)] = True
-        rest = [rows[~mask[rows]] for rows in groups]
-        return between(matrix, *chosen) - between(matrix, *rest)
-
     random = np.random.default_rng(seed)
-    null = np.array(
-        [
-            contrast(
-                [
-                    random.choice(rows, count, replace=False)
-                    for rows, count in zip(groups, counts, strict=True)
-                ]
-            )
-            for _ in range(n_draws)
-        ]
+    # the real arrangement is the first row
+    chosen = np.zeros((1 + n_draws, len(maps)), dtype=bool)
+    chosen[0] = pain
+    for draw in chosen[1:]:
+        for rows, count in zip(groups, counts, strict=True):
+            draw[random.choice(rows, count, replace=False)] = True
+    superficial, deep = (np.isin(np.arange(len(maps)), rows) for rows in groups)
+    observed, *null = mean_between(matrix, chosen & superficial, chosen & deep) - mean_between(
+        matrix, ~chosen & superficial, ~chosen & deep
     )
-    observed = contrast([rows[pain[rows]] for rows in groups])
-    return NullTest("pain targets and targets for other disorders permuted", observed, null)
+    return NullTest(
+        "pain targets and targets for other disorders permuted", float(observed), np.array(null)
+    )
 
 
 def moran_surrogates(

@@ -133,7 +133,7 @@ def bootstrap_maps(
     subject_z: np.ndarray,
     n_draws: int,
     seed: int,
-    consume: Callable[[np.ndarray, np.ndarray], float],
+    consume: Callable[[np.ndarray, np.ndarray], float | np.ndarray],
 ) -> np.ndarray:
     """Recompute a statistic of group maps on subjects drawn with replacement.
 
@@ -146,7 +146,7 @@ def bootstrap_maps(
     seed : int
         Seed of the random generator.
     consume : callable
-        ``consume(z, t) -> float`` on arrays of shape (K, P).
+        ``consume(z, t)`` on arrays of shape (K, P): one value, or an array of them.
 
     Returns
     -------
@@ -157,31 +157,42 @@ def bootstrap_maps(
     n = len(subject_z)
     draws = []
     for _ in range(n_draws):
-        z, t = group_maps(subject_z[random.integers(0, n, n)])
-        draws.append(consume(z, t))
+        times = np.bincount(random.integers(0, n, n), minlength=n)
+        draws.append(consume(*group_maps(subject_z, times)))
     return np.asarray(draws)
 
 
-def group_maps(subject_z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def group_maps(
+    subject_z: np.ndarray, times: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray]:
     """Mean Fisher z and its one-sample t over subjects.
 
     Parameters
     ----------
     subject_z : ndarray, shape (n_subjects, K, P)
         NaN where a subject has no signal; such a subject does not count there.
+    times : ndarray of int, shape (n_subjects,), optional
+        How often each subject counts; default: once.
 
     Returns
     -------
     tuple of ndarray, each of shape (K, P), float64
         Mean and t; NaN where fewer than two subjects have signal.
     """
-    known = np.isfinite(subject_z)
-    count = known.sum(axis=0)
-    values = np.where(known, subject_z, 0.0)
+    times = np.ones(len(subject_z), int) if times is None else times
+    drawn = np.flatnonzero(times)
+    count, total, squares = (np.zeros(subject_z.shape[1:]) for _ in range(3))
+    # a subject at a time: nothing of the size of all subjects' maps is made
+    for subject in drawn:
+        values = subject_z[subject].astype(float)
+        known = np.isfinite(values)
+        count += times[subject] * known
+        np.add(total, times[subject] * values, out=total, where=known)
     with np.errstate(invalid="ignore", divide="ignore"):
-        mean = values.sum(axis=0) / count
-        spread = np.where(known, subject_z - mean, 0.0)
-        deviation = np.sqrt((spread**2).sum(axis=0) / (count - 1))
-        t = mean / (deviation / np.sqrt(count))
+        mean = total / count
+        for subject in drawn:
+            spread = subject_z[subject] - mean
+            np.add(squares, times[subject] * spread**2, out=squares, where=np.isfinite(spread))
+        t = mean / np.sqrt(squares / (count - 1) / count)
     unknown = count < 2
     return np.where(unknown, np.nan, mean), np.where(unknown, np.nan, t)

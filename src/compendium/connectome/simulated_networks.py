@@ -5,6 +5,7 @@ from collections.abc import Callable
 import numpy as np
 
 from compendium.connectome.model import VoxelSpace
+from compendium.connectome.smooth_noise import cut_gaussian
 
 # Network → centres in mm. A pair of centres stands for each x other than 0. The places are
 # textbook ones, rounded: a caricature of resting-state networks that is good enough to test on.
@@ -86,5 +87,5 @@ def blobs(coordinates: np.ndarray, centres: np.ndarray) -> np.ndarray:
     loading = np.zeros(len(coordinates))
     for centre in centres:
         squared = ((coordinates - centre) ** 2).sum(axis=1)
-        np.maximum(loading, np.exp(-0.5 * squared / BLOB_SD**2), out=loading)
+        np.maximum(loading, cut_gaussian(squared / BLOB_SD**2), out=loading)
     return loading

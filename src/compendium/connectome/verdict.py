@@ -185,16 +185,15 @@ def replication_null(pairs: pd.DataFrame, *, n_draws: int = 5000, seed: int = 20
     return NullTest("targets relabelled between connectomes", likeness(first), null)
 
 
-def effect_interval(
+def effect_intervals(
     maps: MapSet,
     subject_z: np.ndarray,
-    rule: str,
     *,
     n_draws: int = 200,
     seed: int = 20220121,
     per_class: int = 40,
-) -> tuple[float, float]:
-    """Interval over subjects of the overlap beyond matched random seeds.
+) -> dict[str, tuple[float, float]]:
+    """Intervals over subjects of the overlap beyond matched random seeds, one for each rule.
 
     Parameters
     ----------
@@ -202,10 +201,8 @@ def effect_interval(
         Targets and random seeds.
     subject_z : ndarray, shape (n_subjects, K, P)
         Fisher z of every subject for all of them.
-    rule : str
-        One of `RULES`.
     n_draws : int
-        Bootstrap draws over subjects.
+        Bootstrap draws over subjects, the same for every rule.
     seed : int
         Seed of the random generator.
     per_class : int
@@ -213,22 +210,24 @@ def effect_interval(
 
     Returns
     -------
-    tuple of float
-        2.5th and 97.5th percentile of observed minus expected overlap.
+    dict of str to tuple of float
+        Rule of `RULES` → 2.5th and 97.5th percentile of observed minus expected overlap.
     """
-    everyone = expected_overlap(maps, similarity(maps, rule))
+    everyone = [expected_overlap(maps, similarity(maps, rule)) for rule in RULES]
     rows = thinned(maps, per_class)
     maps, subject_z = maps.take(rows), subject_z[:, rows]
     superficial, deep = maps.rows(group="superficial"), maps.rows(group="deep")
 
-    def excess(z: np.ndarray, t: np.ndarray) -> float:
-        matrix = similarity(maps.with_values(z, t), rule)
-        return between(matrix, superficial, deep) - expected_overlap(maps, matrix)
+    def excess(z: np.ndarray, t: np.ndarray) -> list[float]:
+        drawn = maps.with_values(z, t)
+        matrices = [similarity(drawn, rule) for rule in RULES]
+        return [between(m, superficial, deep) - expected_overlap(maps, m) for m in matrices]
 
     # the random seeds kept stand for all: what their mean differs by is taken out again
-    shift = expected_overlap(maps, similarity(maps, rule)) - everyone
-    low, high = shift + np.percentile(bootstrap_maps(subject_z, n_draws, seed, excess), [2.5, 97.5])
-    return float(low), float(high)
+    kept = [expected_overlap(maps, similarity(maps, rule)) for rule in RULES]
+    draws = bootstrap_maps(subject_z, n_draws, seed, excess) + np.subtract(kept, everyone)
+    low, high = np.percentile(draws, [2.5, 97.5], axis=0).tolist()
+    return dict(zip(RULES, zip(low, high, strict=True), strict=True))
 
 
 def summary(overlap: str, overlap_without_degree: str) -> str:

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 import requests
+import urllib3
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt
 
 from compendium import __version__
@@ -27,6 +28,7 @@ LONGEST_PAUSE = 120.0
 LONGEST_REQUESTED_PAUSE = 900.0
 TIMEOUT = (10.0, 30.0)
 MOST_BYTES = 256 * 2**20
+MOST_SECONDS = 600.0  # for one answer: a full page takes a few
 CHECK_ADDRESS = "check that --base-url is the address before /studies"
 TOO_MANY_REQUESTS = 429
 REQUEST_TIMEOUT = 408
@@ -95,6 +97,8 @@ class RegistryClient:
         Seconds to connect, and seconds between two bytes.
     most_bytes : int
         The largest answer that is taken, decompressed.
+    most_seconds : float
+        The longest that one answer may take to arrive.
 
     Examples
     --------
@@ -113,12 +117,14 @@ class RegistryClient:
         attempts: int = ATTEMPTS,
         timeout: tuple[float, float] = TIMEOUT,
         most_bytes: int = MOST_BYTES,
+        most_seconds: float = MOST_SECONDS,
     ) -> None:
         self.base_url = base_url.rstrip("/")
         self.clock = clock or Clock()
         self.attempts = attempts
         self.timeout = timeout
         self.most_bytes = most_bytes
+        self.most_seconds = most_seconds
         self._last: float | None = None
         self._session = requests.Session()
         self._session.headers["User-Agent"] = f"pain-neuromodulation-compendium/{__version__}"
@@ -184,7 +190,7 @@ class RegistryClient:
             requests.exceptions.MissingSchema,
         ) as error:
             raise RegistryError(str(error), where=where, remedy=CHECK_ADDRESS) from error
-        except requests.exceptions.RequestException as error:
+        except (requests.exceptions.RequestException, urllib3.exceptions.HTTPError) as error:
             raise _PassingError(_reason(error)) from error
         finally:
             # counted from the end, so that slow answers do not bring requests closer together
@@ -193,9 +199,14 @@ class RegistryClient:
         return Answer(body, _parse(body))
 
     def _read(self, response: requests.Response, where: str) -> bytes:
-        chunks, size = [], 0
-        for chunk in response.iter_content(_CHUNK):
+        chunks, size, began = [], 0, time.monotonic()
+        # what has come, however little: a whole chunk of an answer that trickles takes for ever
+        while chunk := response.raw.read1(_CHUNK, decode_content=True):
             size += len(chunk)
+            if time.monotonic() - began > self.most_seconds:
+                raise _PassingError(
+                    f"the answer trickles: {size:,} bytes in {self.most_seconds:g} seconds"
+                )
             if size > self.most_bytes:
                 raise RegistryError(
                     f"the answer is longer than {self.most_bytes:,} bytes",
@@ -254,13 +265,13 @@ class RegistryClient:
         return seconds
 
 
-def _reason(error: requests.exceptions.RequestException) -> str:
-    """Say in a few words why there was no answer."""
-    if isinstance(error, requests.exceptions.Timeout):
+def _reason(error: Exception) -> str:
+    """Say in a few words why there was no answer: before it came, or in the middle of it."""
+    if isinstance(error, requests.exceptions.Timeout | urllib3.exceptions.TimeoutError):
         return "time-out"
-    if isinstance(error, requests.exceptions.ContentDecodingError):
+    if isinstance(error, urllib3.exceptions.DecodeError):
         return "the compressed answer is damaged"
-    if isinstance(error, requests.exceptions.ChunkedEncodingError):
+    if isinstance(error, urllib3.exceptions.ProtocolError):
         return "the connection was cut in the middle of the answer"
     return f"the connection failed ({type(error).__name__})"
 

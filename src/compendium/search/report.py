@@ -1,6 +1,6 @@
 """A strategy and its snapshots as tables: what was searched, why, and what came of it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -117,19 +117,19 @@ def snapshot_note(manifests: Sequence[Mapping[str, Any]]) -> str:
     return "; ".join(said)
 
 
-def sample_note(snapshots: Mapping[str, Mapping[str, object]]) -> str:
-    """Say how many of the snapshots are samples, for captions that must not claim more.
+def sample_note(kinds: Iterable[str]) -> str:
+    """Say how many snapshots are samples, given the kind of each, where a claim must not be more.
 
     Examples
     --------
-    >>> sample_note({"a": {"kind": "known-item sample"}, "b": {"kind": "search"}})
+    >>> sample_note(["known-item sample", "search"])
     '1 of 2 snapshots is a sample of known items'
     """
-    samples = sum("sample" in str(manifest["kind"]) for manifest in snapshots.values())
-    if not samples:
-        return f"none of the {len(snapshots)} snapshots is a sample of known items"
-    verb = "is a sample" if samples == 1 else "are samples"
-    return f"{samples} of {len(snapshots)} snapshots {verb} of known items"
+    samples = ["sample" in kind for kind in kinds]
+    if not any(samples):
+        return f"none of the {len(samples)} snapshots is a sample of known items"
+    verb = "is a sample" if sum(samples) == 1 else "are samples"
+    return f"{sum(samples)} of {len(samples)} snapshots {verb} of known items"
 
 
 def prisma_s_table(strategy: Strategy, manifests: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
