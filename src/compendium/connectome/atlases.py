@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from compendium.connectome.model import ParcelSpace
-from compendium.connectome.placement import Locator
+from compendium.connectome.placement import locator_of
 from compendium.connectome.tissue import describe_parcels
 from compendium.datasets import open_package
 from compendium.errors import InputError
@@ -130,7 +130,7 @@ def name_places(coordinates: np.ndarray, atlas: ParcelSpace) -> list[str | None]
         Never the nearest parcel.
     """
     names = atlas.table["name"].tolist()
-    columns = Locator(atlas)(np.atleast_2d(np.asarray(coordinates, float)))
+    columns = locator_of(atlas)(np.atleast_2d(np.asarray(coordinates, float)))
     return [names[column] if column >= 0 else None for column in columns]
 
 

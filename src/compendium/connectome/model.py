@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class VoxelSpace:
     """Voxels of a brain mask on a regular grid.
 
@@ -41,7 +41,7 @@ class VoxelSpace:
         return nib.affines.apply_affine(self.affine, self.indices)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class ParcelSpace:
     """Parcels of an atlas.
 

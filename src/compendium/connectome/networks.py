@@ -72,7 +72,7 @@ class MapSet:
         """
         keep = np.ones(len(self), dtype=bool)
         for column, value in wanted.items():
-            keep &= (self.seeds[column] == value).to_numpy()
+            keep &= self.seeds[column].to_numpy(object) == value
         return np.flatnonzero(keep)
 
     def take(self, rows: np.ndarray) -> "MapSet":

@@ -105,23 +105,19 @@ def matched_pools(maps: MapSet, targets: np.ndarray) -> list[np.ndarray]:
         If a target has fewer than ten matched random seeds.
     """
     null = maps.rows(group="null")
-    table = maps.seeds
-    pools = []
+    kinds = list(zip(maps.seeds["tissue"], maps.seeds["hemisphere"], strict=True))
+    pools: dict[tuple[str, str], list[int]] = {}
+    for row in null:
+        pools.setdefault(kinds[row], []).append(row)
     for row in targets:
-        target = table.iloc[row]
-        pool = null[
-            (table["tissue"].to_numpy()[null] == target["tissue"])
-            & (table["hemisphere"].to_numpy()[null] == target["hemisphere"])
-        ]
-        if len(pool) < 10:
+        found = len(pools.get(kinds[row], []))
+        if found < 10:
             raise InputError(
-                f"only {len(pool)} random seeds match it ({target['tissue']}, "
-                f"{target['hemisphere']})",
-                where=str(target["seed"]),
+                f"only {found} random seeds match it ({', '.join(kinds[row])})",
+                where=str(maps.seeds["seed"].iloc[row]),
                 remedy="map a larger dictionary of random seeds",
             )
-        pools.append(pool)
-    return pools
+    return [np.array(pools[kinds[row]]) for row in targets]
 
 
 def thinned(maps: MapSet, per_class: int) -> np.ndarray:

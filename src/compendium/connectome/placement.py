@@ -1,5 +1,7 @@
 """Points in millimetres, and the voxel or parcel that holds each."""
 
+from functools import lru_cache
+
 import nibabel as nib
 import numpy as np
 
@@ -36,6 +38,12 @@ class Locator:
         inside = ((voxels >= 0) & (voxels < self.grid.shape)).all(axis=-1)
         voxels[~inside] = 0
         return np.where(inside, self.grid[tuple(np.moveaxis(voxels, -1, 0))], -1)
+
+
+@lru_cache(maxsize=8)
+def locator_of(space: Space) -> Locator:
+    """Return the locator of a space, made once."""
+    return Locator(space)
 
 
 def weigh_points(columns: np.ndarray, mass: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:

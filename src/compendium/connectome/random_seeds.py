@@ -1,10 +1,12 @@
 """Random seeds that match a real one in all that is not the question."""
 
+from functools import lru_cache
+
 import nibabel as nib
 import numpy as np
 
 from compendium.connectome.model import Space, VoxelSpace
-from compendium.connectome.placement import Locator, sphere_points, weigh_points
+from compendium.connectome.placement import locator_of, sphere_points, weigh_points
 from compendium.connectome.seeds import MINIMUM_COVERAGE, Seed
 from compendium.connectome.tissue import hemisphere, tissue_class
 from compendium.errors import InputError
@@ -54,7 +56,7 @@ def random_seeds(
     wanted_class, wanted_side = tissue_class(like.centre)[0], hemisphere(like.centre[0]).item()
     places = _places(space)
     places = places[hemisphere(places[:, 0]) == wanted_side]
-    locate, offsets = Locator(space), sphere_points(like.radius)
+    locate, offsets = locator_of(space), sphere_points(like.radius)
     mass = np.full(len(offsets), 1 / len(offsets))
     low = max(minimum_coverage, like.coverage - COVERAGE_TOLERANCE)
     high = like.coverage + COVERAGE_TOLERANCE
@@ -90,6 +92,7 @@ def random_seeds(
     )
 
 
+@lru_cache(maxsize=8)
 def _places(space: Space) -> np.ndarray:
     """Return the millimetre coordinates of every voxel that belongs to the space."""
     if isinstance(space, VoxelSpace):

@@ -5,6 +5,7 @@ focus near a location, beside what foci scattered over the same brain would give
 """
 
 import json
+from functools import lru_cache
 
 import numpy as np
 import pandas as pd
@@ -59,6 +60,7 @@ def read_foci(text: str | bytes, where: str) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+@lru_cache(maxsize=8)
 def sampled_places(space: Space, step_mm: float = 4.0) -> tuple[np.ndarray, np.ndarray]:
     """Return points that represent every location of a space.
 
@@ -108,15 +110,20 @@ def study_coverage(foci: pd.DataFrame, space: Space, radius: float = KERNEL_MM) 
     ndarray, shape (n_studies, n_locations), float64
         For voxels 0 or 1; for parcels the share of their points.
     """
-    points, location = sampled_places(space)
-    tree = cKDTree(points)
-    size = np.bincount(location, minlength=space.n_locations)
+    tree, location, size = _search_tree(space)
     coverage = []
     for _, study in foci.groupby("study", sort=True):
         near = tree.query_ball_point(study[["x", "y", "z"]].to_numpy(), radius)
         touched = np.unique(np.concatenate([np.asarray(n, dtype=int) for n in near]))
         coverage.append(np.bincount(location[touched], minlength=space.n_locations) / size)
     return np.array(coverage)
+
+
+@lru_cache(maxsize=8)
+def _search_tree(space: Space) -> tuple[cKDTree, np.ndarray, np.ndarray]:
+    """Return a tree of a space's points, the location of each, and how many each location has."""
+    points, location = sampled_places(space)
+    return cKDTree(points), location, np.bincount(location, minlength=space.n_locations)
 
 
 def density_z(

@@ -15,7 +15,7 @@ import pandas as pd
 import scipy.sparse as sp
 
 from compendium.connectome.model import ParcelSpace, Space, VoxelSpace
-from compendium.connectome.placement import Locator, sphere_points, weigh_points
+from compendium.connectome.placement import locator_of, sphere_points, weigh_points
 from compendium.connectome.sites import (
     ImageSite,
     ParcelSite,
@@ -156,7 +156,7 @@ def place_seed(
         radius = float(site.radius)
         points = sphere_points(radius) + centre
         mass = np.full(len(points), 1 / len(points))
-    columns = Locator(space)(points)
+    columns = locator_of(space)(points)
     locations, weights, coverage = weigh_points(columns, mass)
     if coverage < minimum_coverage or not len(locations):
         raise SeedRefusedError(site.name, coverage, minimum_coverage, _holder(space))
