@@ -11,7 +11,7 @@ from compendium.connectome.coverage import coverage_table
 from compendium.connectome.dictionary import identity_of, map_dictionary
 from compendium.connectome.large import open_rows
 from compendium.connectome.mapping import subject_maps
-from compendium.connectome.model import ParcelSpace, Space
+from compendium.connectome.model import Space
 from compendium.connectome.networks import MapSet
 from compendium.connectome.random_seeds import random_seeds
 from compendium.connectome.seeds import MINIMUM_COVERAGE, Seed, place_seed, seed_matrix
@@ -56,14 +56,6 @@ class Analysis:
     folder: Path
     subject_z: np.ndarray | None
     placed: pd.DataFrame
-
-    @property
-    def location_names(self) -> list[str]:
-        """Name of each parcel, or the place of each voxel."""
-        if isinstance(self.space, ParcelSpace):
-            return self.space.table["name"].astype(str).tolist()
-        places = self.space.coordinates.round(2).tolist()
-        return [f"x {x:g}, y {y:g}, z {z:g} mm" for x, y, z in places]
 
     @property
     def targets(self) -> MapSet:

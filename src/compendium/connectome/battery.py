@@ -193,7 +193,7 @@ def common_hubs(
     before, after = analysis.targets.at(places), cleaned.at(places)
     # the layout is a property of the group: what it takes from the mean it takes from each subject
     subject_z = subject_values(analysis, store, targets, places) - (before.z - after.z)
-    names = analysis.location_names
+    names = analysis.space.location_names
     return rank_hubs(
         after, [names[place] for place in places], subject_z, n_draws=n_draws, seed=seed
     )

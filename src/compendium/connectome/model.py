@@ -40,6 +40,12 @@ class VoxelSpace:
         """Millimetre coordinates of each voxel centre, shape (n_locations, 3), float64."""
         return nib.affines.apply_affine(self.affine, self.indices)
 
+    @property
+    def location_names(self) -> list[str]:
+        """The place of each voxel, in words."""
+        places = self.coordinates.round(2).tolist()
+        return [f"x {x:g}, y {y:g}, z {z:g} mm" for x, y, z in places]
+
 
 @dataclass(frozen=True, eq=False)
 class ParcelSpace:
@@ -67,6 +73,11 @@ class ParcelSpace:
     def n_locations(self) -> int:
         """Number of parcels."""
         return len(self.table)
+
+    @property
+    def location_names(self) -> list[str]:
+        """Name of each parcel."""
+        return self.table["name"].astype(str).tolist()
 
 
 Space = VoxelSpace | ParcelSpace
