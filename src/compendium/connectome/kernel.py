@@ -27,6 +27,7 @@ from compendium.connectome.store import Store, StoredSubject, fill
 BLOCK = 2048  # locations read at a time
 AHEAD = 4  # blocks that are on their way from the disk while one is worked on
 IN_CACHE = 65_536  # values worked on at a time
+WIDENED = 1024  # rows that are widened to float32 at a time
 LIMIT = np.float32(1 - 1e-6)  # |r| is held below, so that z is finite where a seed meets itself
 # on these OpenBLAS multiplies small matrices without first packing them, which suits thin products
 UNPACKED, SMALL_PRODUCT, SMALL_ROWS = {"SkylakeX", "Cooperlake", "SapphireRapids"}, 1_000_000, 256
@@ -128,8 +129,9 @@ class Kernel:
     def _correlate(self, stored: np.ndarray, subject: StoredSubject, series: SeedSeries) -> None:
         """Correlate a block with the seeds, run by run."""
         rows = self._rows_a_product(subject)
-        for first in range(0, len(stored), rows):
-            part = stored[first : first + rows]
+        together = max(rows, WIDENED // rows * rows)
+        for first in range(0, len(stored), together):
+            part = stored[first : first + together]
             wide = part
             if part.dtype != np.float32:
                 # only as many rows as stay in the cache until they are multiplied
@@ -138,7 +140,7 @@ class Kernel:
             for run, r in zip(subject.runs, self._r, strict=False):
                 columns = slice(run.start, run.stop)
                 out = r[first : first + len(part)]
-                np.matmul(wide[:, columns], series.unit[columns], out=out)
+                _multiply(wide[:, columns], series.unit[columns], out, rows)
 
     def _rows_a_product(self, subject: StoredSubject) -> int:
         """Return how many rows are multiplied at once."""
@@ -183,6 +185,23 @@ class Kernel:
         known = total > 0
         np.divide(value, total, out=value, where=known)
         return known
+
+
+def _multiply(rows: np.ndarray, seeds: np.ndarray, out: np.ndarray, at_once: int) -> None:
+    """Write the product of rows and seeds, so many rows a product, with one call for all of them.
+
+    Every call gives the interpreter's lock away and waits to have it back: two threads that call
+    often spend their time handing it over.
+    """
+    whole = len(rows) // at_once * at_once
+    if whole:
+        np.matmul(
+            rows[:whole].reshape(-1, at_once, rows.shape[1]),
+            seeds,
+            out=out[:whole].reshape(-1, at_once, out.shape[1]),
+        )
+    if whole < len(rows):
+        np.matmul(rows[whole:], seeds, out=out[whole:])
 
 
 def to_z(r: np.ndarray) -> np.ndarray:

@@ -34,17 +34,21 @@ class Moments:
         Fisher z of single-precision data never exceeds 7.3 and is known to seven digits, so
         float64 sums lose nothing that was there.
         """
-        counts = np.broadcast_to(n, total.shape)
+        counts = np.broadcast_to(n.astype(float), total.shape)
+        gaps = bool((n == 0).any())
         for start in range(0, total.shape[-2], CHUNK):
             part = (..., slice(start, start + CHUNK), slice(None))
             count, mean, m2 = counts[part], total[part], squares[part]
             with np.errstate(invalid="ignore", divide="ignore"):
                 np.divide(mean, count, out=mean)
-            of_mean = count * mean * mean
+            of_mean = count * mean
+            of_mean *= mean
             m2 -= of_mean
             # what is left of equal values is rounding, of either sign
-            m2[m2 < ROUNDING * of_mean] = 0
-            m2[count == 0] = np.nan
+            of_mean *= ROUNDING
+            np.copyto(m2, 0.0, where=m2 < of_mean)
+            if gaps:
+                np.copyto(m2, np.nan, where=count == 0)
         return cls(n, total, squares)
 
     def merge(self, other: "Moments") -> "Moments":

@@ -134,9 +134,11 @@ class StoredSubject:
         rows = np.empty((len(locations), self.n_columns), self.dtype)
         row_bytes = self.dtype.itemsize * self.n_columns
         first = np.flatnonzero(np.diff(locations, prepend=-2) > 1)
+        starts = (self.offset + locations[first].astype(np.int64) * row_bytes).tolist()
+        bounds = [*(first * row_bytes).tolist(), rows.nbytes]
+        whole = memoryview(rows.reshape(-1).view(np.uint8))
         pieces = [
-            (self.offset + int(locations[a]) * row_bytes, memoryview(rows[a:b]).cast("B"))
-            for a, b in pairwise([*first, len(locations)])
+            (start, whole[a:b]) for start, (a, b) in zip(starts, pairwise(bounds), strict=True)
         ]
         try:
             stream = self.path.open("rb", buffering=0)
