@@ -5,6 +5,7 @@ Everything that came from outside is escaped here, and only here.
 
 import base64
 import html
+import math
 import re
 import unicodedata
 from ast import literal_eval
@@ -116,7 +117,7 @@ def number_text(value: float, decimals: int | None = None) -> str:
     Parameters
     ----------
     value : float
-        Finite.
+        Any but NaN.
     decimals : int, optional
         Digits after the point; three significant digits where not given. A number too small for
         them keeps its own.
@@ -125,7 +126,11 @@ def number_text(value: float, decimals: int | None = None) -> str:
     --------
     >>> number_text(-0.0), number_text(-12.34), number_text(34.0, 1), number_text(0.0004, 2)
     ('0', '−12.3', '34.0', '0.0004')
+    >>> number_text(float("inf"))
+    '∞'
     """
+    if math.isinf(value):
+        return "∞" if value > 0 else "−∞"
     text = f"{value:,.0f}" if abs(value) >= 1000 else f"{value:,.3g}"
     if decimals is not None:
         text = f"{value:,.{decimals}f}"
@@ -140,7 +145,7 @@ def _column_texts(column: pd.Series) -> list[str]:
     """Return the cells of a column; decimal numbers share one number of digits after the point."""
     if not pd.api.types.is_float_dtype(column):
         return [cell_text(value) for value in column]
-    values = [float(value) for value in column.dropna()]
+    values = [float(value) for value in column.dropna() if math.isfinite(value)]
     shown = [f"{value:.3g}" for value in values if abs(value) < 1000]
     digits = [len(text.partition(".")[2]) for text in shown if "e" not in text]
     # the largest value keeps four significant digits, or its whole part
