@@ -106,9 +106,14 @@ def test_a_phone_shows_a_page_without_sideways_scrolling(browser, page):
         }"""
     )
     overflow = tab.evaluate("document.documentElement.scrollWidth - window.innerWidth")
+    cut = tab.evaluate(
+        """[...document.querySelectorAll('.chart-live text')]
+            .map((e) => e.textContent).filter((words) => words.endsWith('…'))"""
+    )
     context.close()
     assert overflow <= 0, wide
     assert wide == []
+    assert cut == []
 
 
 def test_charts_follow_the_mode_switch(browser):

@@ -45,20 +45,23 @@
 
   // the same for a label of an axis, in the language of charts
   const labelInLines = (letters) =>
-    "split(trim(replace(datum.label, regexp('(.{1," + letters + "})( +|$)', 'g'), '$1\n')), '\n')";
+    "split(trim(replace(datum.label, regexp('(.{1," + letters + "})( +|$)', 'g'), '$1\\n')), '\\n')";
 
   // a limit that a chart sets itself must not take a phone's whole width, nor words be cut off
   function narrowed(part, limit) {
     if (Array.isArray(part)) part.forEach((one) => narrowed(one, limit));
     else if (part && typeof part === "object") {
-      if (part.labelLimit > limit) part.labelLimit = limit;
-      for (const side of [part.x, part.y]) {
-        if (side?.type === "nominal" && side.axis !== null) {
-          side.axis = { labelLimit: limit, labelExpr: labelInLines(Math.floor(limit / 6)), ...side.axis };
-        }
+      // slanting labels may take height, but not width
+      if (part.labelAngle) part.labelAngle = -65;
+      else if (part.labelLimit > limit) part.labelLimit = limit;
+      if (part.y?.type === "nominal" && part.y.axis !== null) {
+        part.y.axis = { labelLimit: limit, labelExpr: labelInLines(Math.floor(limit / 6)), ...part.y.axis };
       }
       if (typeof part.x?.title === "string") part.x.title = inLines(part.x.title, limit / 6);
-      for (const [name, value] of Object.entries(part)) if (name !== "datasets") narrowed(value, limit);
+      for (const [name, value] of Object.entries(part)) {
+        // a legend has the whole width to itself
+        if (name !== "datasets") narrowed(value, name === "legend" ? 2 * limit - 60 : limit);
+      }
     }
     return part;
   }
