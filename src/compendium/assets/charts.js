@@ -54,6 +54,7 @@
       // slanting labels may take height, but not width
       if (part.labelAngle) part.labelAngle = -65;
       else if (part.labelLimit > limit) part.labelLimit = limit;
+      if (part.columns > 4) part.columns = 4;
       if (part.y?.type === "nominal" && part.y.axis !== null) {
         part.y.axis = { labelLimit: limit, labelExpr: labelInLines(Math.floor(limit / 6)), ...part.y.axis };
       }

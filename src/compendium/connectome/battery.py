@@ -213,19 +213,15 @@ def reference_tests(
     n_draws, seed : int
         Null draws and the seed of the random generator.
     """
-    tests = []
-    for name, reference in references.items():
-        for layout, words in (("kept", ""), ("degree removed", ", degree removed")):
-            tests.append(
-                reference_null(
-                    without_layout(analysis.maps, layout),
-                    reference,
-                    n_draws=n_draws,
-                    seed=seed,
-                    name=f"{name}{words}",
-                )
-            )
-    return tests
+    cleaned = {
+        words: without_layout(analysis.maps, layout)
+        for layout, words in (("kept", ""), ("degree removed", ", degree removed"))
+    }
+    return [
+        reference_null(maps, reference, n_draws=n_draws, seed=seed, name=f"{name}{words}")
+        for name, reference in references.items()
+        for words, maps in cleaned.items()
+    ]
 
 
 def weighted_overlap(matrix: np.ndarray, analysis: Analysis, weights: pd.Series) -> float:
