@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pandas as pd
 import pytest
 
@@ -33,3 +35,10 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path):
         stream.write(f"half {1 / 0}")
     assert path.read_text() == "old"
     assert [p.name for p in tmp_path.iterdir()] == ["a.csv"]
+
+
+def test_a_folder_that_takes_no_files_is_named():
+    if not Path("/proc").is_dir():
+        pytest.skip("this machine has no such folder")
+    with pytest.raises(InputError, match="/proc: no file can be made"), replacing(Path("/proc/x")):
+        pass

@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
+from compendium.errors import InputError
+
 
 @contextmanager
 def replacing(path: Path, mode: str = "w") -> Iterator[IO]:
@@ -24,11 +26,23 @@ def replacing(path: Path, mode: str = "w") -> Iterator[IO]:
     ------
     IO
         The open temporary file. If the block raises, it is removed and `path` is as it was.
+
+    Raises
+    ------
+    InputError
+        If the folder is one in which no file can be made.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     text = {} if "b" in mode else {"encoding": "utf-8", "newline": "\n"}
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    except FileNotFoundError as error:  # the folder is there, but takes no files: /proc
+        raise InputError(
+            "no file can be made in this folder",
+            where=str(path.parent),
+            remedy="give another place",
+        ) from error
     temporary = Path(name)
     try:
         with os.fdopen(descriptor, mode, **text) as stream:
