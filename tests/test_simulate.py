@@ -7,6 +7,7 @@ import pytest
 import scipy.sparse as sp
 
 from compendium.connectome.simulate import PRESETS, brain_space, simulate_connectome
+from compendium.connectome.smooth_noise import SmoothNoise
 from compendium.errors import InputError
 
 
@@ -57,6 +58,13 @@ def test_noise_alone_has_no_long_range_correlation_and_the_known_short_range_one
     np.testing.assert_allclose(truth, np.exp(-(distance**2) / (4 * (24 / 2.3548) ** 2)), atol=0.01)
     near = distance < 24
     assert np.abs(np.tanh(mean_z(connectome, weights)) - truth)[near].max() < 0.1
+
+
+def test_no_number_is_so_small_that_it_slows_the_processor_down():
+    connectome = simulate_connectome(**PRESETS["test"])
+    kernels = SmoothNoise(connectome.space, fwhm=6.0).kernels
+    for values in (*kernels, connectome.loadings):
+        assert values[values > 0].min() > np.finfo(np.float32).tiny * 1e20
 
 
 def test_a_seed_correlates_perfectly_with_itself():
