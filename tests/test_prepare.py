@@ -17,6 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from compendium.connectome import prepare as preparing
+from compendium.connectome import store as store_module
 from compendium.connectome.cleaning import Cleaning, clean_run
 from compendium.connectome.mapping import map_seeds
 from compendium.connectome.model import Subject
@@ -480,6 +481,18 @@ def test_a_subject_of_one_run_is_a_subject(tmp_path):
     seeds = some_seeds(one.space, 2, 4)
     maps = map_seeds(prepare(connectome, tmp_path / "store", Options(dtype="float32")), seeds)
     np.testing.assert_allclose(maps.mean_z, reference_z(connectome, seeds).mean(axis=0), atol=1e-5)
+
+
+@pytest.mark.parametrize("near", [0, 5_000, 1_000_000])
+@pytest.mark.parametrize("span", [0, 9_000, 1_000_000])
+def test_gathered_rows_are_the_rows_however_they_are_read(tmp_path, monkeypatch, near, span):
+    monkeypatch.setattr(store_module, "NEAR", near)
+    monkeypatch.setattr(store_module, "SPAN", span)
+    store = prepare(make(voxel_space(400), n_subjects=1), tmp_path / "store")
+    subject = store.subjects[0]
+    for count in (1, 7, 90, 400):
+        places = np.sort(np.random.default_rng(count).permutation(400)[:count])
+        np.testing.assert_array_equal(subject.gather(places), subject.rows()[places])
 
 
 def test_gathered_rows_are_the_rows_and_a_cut_file_is_named(tmp_path):
