@@ -140,7 +140,10 @@ def build(staged: Path, out: Path) -> None:
     shutil.rmtree(former, ignore_errors=True)
     if out.exists():
         out.rename(former)
-    (work / "_build" / "html").rename(out)
+    made = work / "_build" / "html"
+    # the builder's note to itself, which differs from folder to folder
+    (made / ".buildinfo").unlink(missing_ok=True)
+    made.rename(out)
     shutil.rmtree(former, ignore_errors=True)
     shutil.rmtree(work, ignore_errors=True)
 
