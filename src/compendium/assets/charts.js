@@ -56,7 +56,7 @@
       else if (part.labelLimit > limit) part.labelLimit = limit;
       if (part.columns > 4) part.columns = 4;
       if (part.y?.type === "nominal" && part.y.axis !== null) {
-        part.y.axis = { labelLimit: limit, labelExpr: labelInLines(Math.floor(limit / 6)), ...part.y.axis };
+        part.y.axis = { labelLimit: limit, labelExpr: labelInLines(Math.floor(limit / 5.2)), ...part.y.axis };
       }
       if (typeof part.x?.title === "string") part.x.title = inLines(part.x.title, limit / 6);
       for (const [name, value] of Object.entries(part)) {
@@ -89,7 +89,7 @@
     if (figure.dataset.drawn === wanted) return;
     const canvas = figure.querySelector(".chart-canvas");
     const spec = JSON.parse(figure.querySelector(".chart-spec").textContent);
-    if (canvas.clientWidth < 520) narrowed(spec, Math.round(canvas.clientWidth * 0.5));
+    if (canvas.clientWidth < 520) narrowed(spec, Math.round(canvas.clientWidth * 0.56));
     const fresh = document.createElement("div");
     fresh.className = "chart-live";
     fresh.setAttribute("aria-hidden", "true");
