@@ -1,12 +1,8 @@
 """Correlate stored rows with seeds' series, block by block, at the speed of the hardware.
 
 A block of rows is read, widened to float32 and multiplied with all seeds at once while it is in
-the processor's cache; the correlations become Fisher z in place. Nothing that grows with the
-number of subjects or locations is kept here.
-
-Fisher z is half the logarithm of (1 + r) / (1 - r). It is worked out in that form, because numpy
-has vector instructions for the logarithm on every processor but for arctanh only on some; and runs
-of the same weight share one logarithm, that of the product of their ratios.
+the processor's cache; so are the correlations while they become Fisher z. Nothing that grows with
+the number of subjects or locations is kept here.
 
 The blocks always start at multiples of `BLOCK`, whatever range is asked for, so that a value does
 not depend on how the work was cut.
@@ -15,12 +11,12 @@ not depend on how the work was cut.
 import os
 from collections.abc import Iterator
 from functools import cache
-from itertools import pairwise
 from typing import IO
 
 import numpy as np
 from threadpoolctl import threadpool_info
 
+from compendium.connectome.fisher import add_z
 from compendium.connectome.series import SeedSeries
 from compendium.connectome.store import Store, StoredSubject, fill
 
@@ -28,11 +24,9 @@ BLOCK = 2048  # locations read at a time
 AHEAD = 4  # blocks that are on their way from the disk while one is worked on
 IN_CACHE = 65_536  # values worked on at a time
 WIDENED = 1024  # rows that are widened to float32 at a time
-LIMIT = np.float32(1 - 1e-6)  # |r| is held below, so that z is finite where a seed meets itself
 # on these OpenBLAS multiplies small matrices without first packing them, which suits thin products
 UNPACKED, SMALL_PRODUCT, SMALL_ROWS = {"SkylakeX", "Cooperlake", "SapphireRapids"}, 1_000_000, 256
-SHARING = 6  # runs in one logarithm: at the limit of |r| a product of more leaves float32
-VERSION = 2  # to be raised with every change that changes a number
+VERSION = 3  # to be raised with every change that changes a number
 
 
 class Kernel:
@@ -58,9 +52,7 @@ class Kernel:
         self._wide = np.zeros(self._rows * widest, np.float32)
         most_runs = max(len(subject.runs) for subject in store.subjects)
         self._r = [np.zeros((self._rows, n_seeds), np.float32) for _ in range(most_runs)]
-        self._value, self._more, self._spare = (
-            np.zeros((self._rows, n_seeds), np.float32) for _ in range(3)
-        )
+        self._value, self._more = (np.zeros((self._rows, n_seeds), np.float32) for _ in range(2))
 
     def blocks(
         self, subject: StoredSubject, series: SeedSeries, start: int, stop: int
@@ -86,8 +78,8 @@ class Kernel:
             False where the location or the seed has no signal; None if everything is known.
         """
         has_signal = np.isfinite(subject.sd()[start:stop]) if subject.n_missing else None
-        seeds_known = (series.weights > 0).all()
-        sharing = _runs_of_equal_weight(series.weights)
+        # a run counts the same for every seed, unless it lacks the signal of one
+        alike = (series.weights == series.weights[:, :1]).all() and (series.weights > 0).all()
         for first, stored in self._read(subject, start, stop):
             count = min(BLOCK, stop - first)
             for low in range(0, count, self._rows):
@@ -98,8 +90,8 @@ class Kernel:
                     signal = has_signal[where.start - start : where.stop - start]
                 # past the end stand rows of before: a product always has the same shape
                 self._correlate(stored[low : low + self._rows], subject, series)
-                if seeds_known and (signal is None or signal.all()):
-                    self._average(series, sharing)
+                if alike and (signal is None or signal.all()):
+                    self._average(series.weights[:, 0])
                     known = None
                 else:
                     known = self._average_known(series, signal, high - low)
@@ -150,22 +142,18 @@ class Kernel:
         rows = min(SMALL_ROWS, SMALL_PRODUCT // (longest * self._n_seeds)) // 16 * 16
         return rows if rows >= 64 else self._rows
 
-    def _average(self, series: SeedSeries, sharing: list[slice]) -> None:
+    def _average(self, weights: np.ndarray) -> None:
         """Average all runs."""
-        for runs in sharing:
-            part = self._value if runs.start == 0 else self._more
-            self._sum(self._r[runs], part)
-            part *= series.weights[runs.start]
-            if runs.start:
-                self._value += part
+        self._value.fill(0)
+        for r, weight in zip(self._r, weights, strict=False):
+            self._add(r, weight, self._value)
 
-    def _sum(self, runs: list[np.ndarray], out: np.ndarray) -> None:
-        """Add up r (rule "mean-r") or Fisher z over runs, which are overwritten."""
+    def _add(self, r: np.ndarray, weight: np.float32, out: np.ndarray) -> None:
+        """Add a run's r (rule "mean-r", which overwrites it) or Fisher z, weighted."""
         if self.rule == "fisher-z":
-            _sum_of_z(runs, out, self._spare)
-            return
-        np.copyto(out, runs[0])
-        for r in runs[1:]:
+            add_z(r, weight, out)
+        else:
+            r *= weight
             out += r
 
     def _average_known(
@@ -179,7 +167,8 @@ class Kernel:
             weight = np.broadcast_to(weights, value.shape)
             if signal is not None:
                 weight = weight * signal[:, number, None]
-            self._sum([self._r[number]], self._more)
+            self._more.fill(0)
+            self._add(self._r[number], np.float32(1), self._more)
             value += weight * self._more[:rows]
             total += weight
         known = total > 0
@@ -205,27 +194,10 @@ def _multiply(rows: np.ndarray, seeds: np.ndarray, out: np.ndarray, at_once: int
 
 
 def to_z(r: np.ndarray) -> np.ndarray:
-    """Return Fisher z of correlations, held below an |r| of 1."""
-    z = np.empty_like(r)
-    _sum_of_z([r.copy()], z, z)
+    """Return Fisher z of correlations, shape (n_rows, n_seeds), held below an |r| of 1."""
+    z = np.zeros_like(r)
+    add_z(r, np.float32(1), z)
     return z
-
-
-def _sum_of_z(runs: list[np.ndarray], out: np.ndarray, spare: np.ndarray) -> None:
-    """Write the sum over runs of Fisher z into `out`; the runs are overwritten."""
-    below = runs[0]
-    np.clip(below, -LIMIT, LIMIT, out=below)
-    np.add(below, 1, out=out)
-    np.subtract(1, below, out=below)
-    for r in runs[1:]:
-        np.clip(r, -LIMIT, LIMIT, out=r)
-        np.add(r, 1, out=spare)
-        out *= spare
-        np.subtract(1, r, out=r)
-        below *= r
-    out /= below
-    np.log(out, out=out)
-    out *= np.float32(0.5)
 
 
 def _ask_for(stream: IO[bytes], subject: StoredSubject, start: int, stop: int) -> None:
@@ -243,13 +215,3 @@ def _ask_for(stream: IO[bytes], subject: StoredSubject, start: int, stop: int) -
 @cache
 def _multiplies_unpacked() -> bool:
     return any(library.get("architecture") in UNPACKED for library in threadpool_info())
-
-
-def _runs_of_equal_weight(weights: np.ndarray) -> list[slice]:
-    """Return neighbouring runs that have the same weights, not more than may share a logarithm."""
-    starts = [0]
-    for number in range(1, len(weights)):
-        same = np.array_equal(weights[number], weights[starts[-1]])
-        if not same or number - starts[-1] == SHARING:
-            starts.append(number)
-    return [slice(start, stop) for start, stop in pairwise([*starts, len(weights)])]

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
+from compendium.connectome.fisher import add_to_sums
 from compendium.connectome.kernel import BLOCK, VERSION, Kernel, to_z
 from compendium.connectome.maps import SeedMaps
 from compendium.connectome.moments import Moments
@@ -272,7 +273,6 @@ def map_range(
     n = np.zeros((1, HALVES, 1, 1), np.int32)
     unknown: np.ndarray | None = None
     kernel = Kernel(store, n_seeds, rule)
-    scratch = np.empty((BLOCK, n_seeds))
     for number in part:
         subject, half = store.subjects[number], number % HALVES
         if number + 1 in part:
@@ -287,12 +287,7 @@ def map_range(
                 value[~known] = 0
             values = [value] if rule == "fisher-z" else [to_z(value), value]
             for quantity, numbers in enumerate(values):
-                # widened once: arithmetic of both widths together takes twice as long
-                wide = scratch[: len(numbers)]
-                np.copyto(wide, numbers)
-                total[quantity, half, here] += wide
-                wide *= wide
-                squares[quantity, half, here] += wide
+                add_to_sums(numbers, total[quantity, half, here], squares[quantity, half, here])
         tick()
     return Moments.of_sums(n if unknown is None else n - unknown, total, squares)
 
