@@ -5,15 +5,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from compendium.connectome.fisher import LIMIT, add_to_sums, add_z
+from compendium.connectome.fisher import LIMIT, TILE, TOGETHER, add_to_sums, mean_z
 
 CORRELATIONS = st.floats(-1, 1, width=32)
 TABLES = st.tuples(st.integers(1, 40), st.integers(1, 12))
 
 
-def z_of(r, weight=1.0):
-    z = np.zeros_like(r)
-    add_z(r, np.float32(weight), z)
+def z_of(r):
+    z = np.full_like(r, np.nan)
+    mean_z(r[None], np.ones(1, np.float32), z)
     return z
 
 
@@ -39,13 +39,29 @@ def test_a_perfect_correlation_gives_a_finite_z_and_none_gives_none():
     np.testing.assert_allclose(z[0, 1], -z[0, 0], rtol=2e-7)
 
 
-def test_runs_are_added_with_their_weights_to_what_is_there():
-    r = np.array([[0.5, -0.25], [0.1, 0.9]], np.float32)
-    out = np.ones_like(r)
-    add_z(r, np.float32(0.25), out)
-    add_z(r[::-1].copy(), np.float32(0.75), out)
-    z = np.arctanh(r.astype(float))
-    np.testing.assert_allclose(out, 1 + 0.25 * z + 0.75 * z[::-1], rtol=3e-7)
+# no deadline: the first example waits for the compiler
+@settings(deadline=None)
+@given(
+    r=arrays(np.float32, st.tuples(st.integers(1, 9), st.integers(1, 20), st.integers(1, 5)),
+             elements=st.floats(-0.9375, 0.9375, width=32)),
+    weights=st.lists(st.sampled_from([0.25, 0.5, 1]), min_size=9, max_size=9),
+)  # fmt: skip
+def test_runs_are_averaged_with_their_weights_whether_or_not_they_share_a_logarithm(r, weights):
+    weights = np.array(weights[: len(r)], np.float32)
+    out = np.full_like(r[0], np.nan)
+    mean_z(r, weights, out)
+    known = np.einsum("r,rls->ls", weights, np.arctanh(r.astype(float)))
+    np.testing.assert_allclose(out, known, rtol=0, atol=len(r) * 2e-6)
+
+
+def test_as_many_runs_as_share_a_logarithm_may_all_be_perfect():
+    r = np.ones((2 * TOGETHER + 1, TILE + 3, 1), np.float32)
+    r[:, ::2] = -1
+    out = np.empty_like(r[0])
+    mean_z(r, np.full(len(r), 1 / len(r), np.float32), out)
+    np.testing.assert_allclose(np.abs(out), np.arctanh(float(LIMIT)), rtol=1e-5)
+    assert (out[::2] < 0).all()
+    assert (out[1::2] > 0).all()
 
 
 # no deadline: the first example waits for the compiler

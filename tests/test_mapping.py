@@ -16,7 +16,7 @@ from compendium.connectome.outputs import map_image, save_maps, save_subject_map
 from compendium.connectome.prepare import Options, prepare
 from compendium.connectome.scale import local_workers
 from compendium.connectome.seeds import Seed, Sphere, place_seed, seed_matrix
-from compendium.connectome.series import seed_series
+from compendium.connectome.series import seed_series, seed_weights
 from compendium.connectome.simulate import simulate_connectome
 from compendium.errors import InputError
 from tests.connectomes import make, parcel_space, reference_t, reference_z, some_seeds, voxel_space
@@ -421,7 +421,7 @@ def test_blocks_that_nobody_waits_for_are_left_in_peace(exact, seeds):
     """The next block is read ahead; giving up half-way must not spoil the next use."""
     subject = exact.subjects[0]
     kernel = Kernel(exact, len(seeds), "fisher-z")
-    series = seed_series(exact, subject, seeds, "fisher-z")
+    series = seed_series(exact, subject, seed_weights(seeds, exact.space), "fisher-z")
     for _ in kernel.blocks(subject, series, 0, exact.n_locations):
         break
     again = {

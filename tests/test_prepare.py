@@ -22,7 +22,7 @@ from compendium.connectome.cleaning import Cleaning, clean_run
 from compendium.connectome.mapping import map_seeds
 from compendium.connectome.model import Subject
 from compendium.connectome.prepare import Options, prepare
-from compendium.connectome.series import seed_series
+from compendium.connectome.series import seed_series, seed_weights
 from compendium.connectome.store import open_store
 from compendium.errors import InputError
 from tests.connectomes import make, parcel_space, reference_z, some_seeds, voxel_space
@@ -170,10 +170,11 @@ def test_a_run_weighs_as_much_as_its_degrees_of_freedom_less_two(tiny, tmp_path)
     rng = np.random.default_rng(4)
     tables = {name: (rng.random((60, 30)), np.zeros((40, 0))) for name in tiny.subject_ids}
     store = prepare(with_confounds(tiny, tables), tmp_path / "store")
-    series = seed_series(store, store.subjects[0], some_seeds(store.space), "fisher-z")
+    weights = seed_weights(some_seeds(store.space), store.space)
+    series = seed_series(store, store.subjects[0], weights, "fisher-z")
     first, second = 60 - 3 - 30, 40 - 3
     np.testing.assert_allclose(series.weights[0], first / (first + second), rtol=1e-6)
-    series = seed_series(store, store.subjects[0], some_seeds(store.space), "mean-r")
+    series = seed_series(store, store.subjects[0], weights, "mean-r")
     np.testing.assert_allclose(series.weights, 0.5)
 
 

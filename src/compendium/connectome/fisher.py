@@ -19,32 +19,52 @@ HALF_LN2 = np.float32(np.log(2) / 2)
 SQRT_HALF = np.int32(np.float32(np.sqrt(0.5)).view(np.int32))  # its bits; m lies above it
 MANTISSA = np.int32(23)  # bits
 ONE = np.float32(1)
+TILE = 2048  # values worked on at a time: they stay in the innermost cache
+TOGETHER = 6  # runs that share a logarithm at most: (2 / 1e-6) ** 6 is still a float32
 THIRD, FIFTH, SEVENTH, NINTH = (np.float32(1 / power) for power in (3, 5, 7, 9))
 
 
 @njit(nogil=True, error_model="numpy")
-def add_z(r: np.ndarray, weight: np.float32, out: np.ndarray) -> None:
-    """Add the weighted Fisher z of correlations to what is there.
+def mean_z(r: np.ndarray, weights: np.ndarray, out: np.ndarray) -> None:
+    """Write the weighted sum of several runs' Fisher z.
+
+    Runs that follow each other with the same weight share one logarithm: their z add up to that
+    of the product of their (1 + r) / (1 - r).
 
     Parameters
     ----------
-    r : ndarray, shape (n_rows, n_seeds), float32, contiguous
+    r : ndarray, shape (n_runs, n_rows, n_seeds), float32, contiguous
         Correlations; held below an absolute value of `LIMIT`.
-    weight : float32
-        Of each z.
+    weights : ndarray, shape (n_runs,), float32
+        Of each run; they sum to 1 for a mean.
     out : ndarray, shape (n_rows, n_seeds), float32, contiguous
-        Added to.
+        Overwritten.
     """
-    of_r, of_out = r.reshape(-1), out.reshape(-1)
-    for place in range(of_r.size):
-        held = min(max(of_r[place], -LIMIT), LIMIT)
-        bits = np.float32((ONE + held) / (ONE - held)).view(np.int32)
-        exponent = (bits - SQRT_HALF) >> MANTISSA
-        m = np.int32(bits - (exponent << MANTISSA)).view(np.float32)
-        s = (m - ONE) / (m + ONE)
-        s2 = s * s
-        series = ONE + s2 * (THIRD + s2 * (FIFTH + s2 * (SEVENTH + s2 * NINTH)))
-        of_out[place] += weight * (np.float32(exponent) * HALF_LN2 + s * series)
+    of_r, of_out = r.reshape(len(r), -1), out.reshape(-1)
+    above, below = np.empty(TILE, np.float32), np.empty(TILE, np.float32)
+    for start in range(0, of_out.size, TILE):
+        part = of_out[start : start + TILE]
+        part[:] = 0
+        run = 0
+        while run < len(weights):
+            weight, most = weights[run], min(run + TOGETHER, len(weights))
+            above[:] = 1
+            below[:] = 1
+            while run < most and weights[run] == weight:
+                of_run = of_r[run, start : start + TILE]
+                for place in range(part.size):
+                    held = min(max(of_run[place], -LIMIT), LIMIT)
+                    above[place] *= ONE + held
+                    below[place] *= ONE - held
+                run += 1
+            for place in range(part.size):
+                bits = np.float32(above[place] / below[place]).view(np.int32)
+                exponent = (bits - SQRT_HALF) >> MANTISSA
+                m = np.int32(bits - (exponent << MANTISSA)).view(np.float32)
+                s = (m - ONE) / (m + ONE)
+                s2 = s * s
+                series = ONE + s2 * (THIRD + s2 * (FIFTH + s2 * (SEVENTH + s2 * NINTH)))
+                part[place] += weight * (np.float32(exponent) * HALF_LN2 + s * series)
 
 
 @njit(nogil=True, error_model="numpy")

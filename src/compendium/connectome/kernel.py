@@ -1,8 +1,9 @@
 """Correlate stored rows with seeds' series, block by block, at the speed of the hardware.
 
 A block of rows is read, widened to float32 and multiplied with all seeds at once while it is in
-the processor's cache; so are the correlations while they become Fisher z. Nothing that grows with
-the number of subjects or locations is kept here.
+the processor's cache; so are the correlations while they become Fisher z. Few and long calls do
+all of it, because threads wait for each other whenever a call returns. Nothing that grows with the
+number of subjects or locations is kept here.
 
 The blocks always start at multiples of `BLOCK`, whatever range is asked for, so that a value does
 not depend on how the work was cut.
@@ -16,17 +17,17 @@ from typing import IO
 import numpy as np
 from threadpoolctl import threadpool_info
 
-from compendium.connectome.fisher import add_z
+from compendium.connectome.fisher import mean_z
+from compendium.connectome.products import WIDENED, correlate, correlate_integers
 from compendium.connectome.series import SeedSeries
 from compendium.connectome.store import Store, StoredSubject, fill
 
 BLOCK = 2048  # locations read at a time
 AHEAD = 4  # blocks that are on their way from the disk while one is worked on
 IN_CACHE = 65_536  # values worked on at a time
-WIDENED = 1024  # rows that are widened to float32 at a time
 # on these OpenBLAS multiplies small matrices without first packing them, which suits thin products
 UNPACKED, SMALL_PRODUCT, SMALL_ROWS = {"SkylakeX", "Cooperlake", "SapphireRapids"}, 1_000_000, 256
-VERSION = 3  # to be raised with every change that changes a number
+VERSION = 4  # to be raised with every change that changes a number
 
 
 class Kernel:
@@ -49,9 +50,10 @@ class Kernel:
         widest = max(subject.n_columns for subject in store.subjects)
         self._stored = np.zeros(BLOCK * widest, store.dtype)
         self._rows = min(BLOCK, max(64, IN_CACHE // n_seeds // 64 * 64))
-        self._wide = np.zeros(self._rows * widest, np.float32)
+        self._wide = np.zeros(WIDENED * widest, np.float32)
         most_runs = max(len(subject.runs) for subject in store.subjects)
-        self._r = [np.zeros((self._rows, n_seeds), np.float32) for _ in range(most_runs)]
+        self._r = np.zeros((most_runs, self._rows, n_seeds), np.float32)
+        self._from_disk = False  # until something is found not to be in memory
         self._value, self._more = (np.zeros((self._rows, n_seeds), np.float32) for _ in range(2))
 
     def blocks(
@@ -91,7 +93,8 @@ class Kernel:
                 # past the end stand rows of before: a product always has the same shape
                 self._correlate(stored[low : low + self._rows], subject, series)
                 if alike and (signal is None or signal.all()):
-                    self._average(series.weights[:, 0])
+                    runs = len(subject.runs)
+                    self._average(self._r[:runs], series.weights[:, 0], self._value)
                     known = None
                 else:
                     known = self._average_known(series, signal, high - low)
@@ -103,36 +106,35 @@ class Kernel:
         """Yield the first location and the rows of each block, while the next are on their way."""
         stored = self._stored[: BLOCK * subject.n_columns].reshape(BLOCK, -1)
         row_bytes = stored.itemsize * subject.n_columns
+        asked = start  # up to where the system was asked to read ahead
         with subject.path.open("rb", buffering=0) as stream:
-            _ask_for(stream, subject, start, min(start + AHEAD * BLOCK, stop))
-            stream.seek(subject.offset + start * row_bytes)
             for first in range(start, stop, BLOCK):
-                coming = first + AHEAD * BLOCK
-                _ask_for(stream, subject, coming, min(coming + BLOCK, stop))
-                part = stored[: min(BLOCK, stop - first)]
-                fill(memoryview(part).cast("B"), stream, subject)
+                view = memoryview(stored[: min(BLOCK, stop - first)]).cast("B")
+                place = subject.offset + first * row_bytes
+                done = _read_from_memory(stream, view, place)
+                self._from_disk |= done < len(view)
+                if self._from_disk:
+                    ahead = min(first + (1 + AHEAD) * BLOCK, stop)
+                    _ask_for(stream, subject, max(asked, first), ahead)
+                    asked = ahead
+                    stream.seek(place + done)
+                    fill(view[done:], stream, subject)
                 yield first, stored
 
     def prefetch(self, subject: StoredSubject, start: int) -> None:
         """Ask the system for the first blocks of a subject that comes next."""
-        with subject.path.open("rb", buffering=0) as stream:
-            _ask_for(stream, subject, start, start + AHEAD * BLOCK)
+        if self._from_disk:
+            with subject.path.open("rb", buffering=0) as stream:
+                _ask_for(stream, subject, start, start + AHEAD * BLOCK)
 
     def _correlate(self, stored: np.ndarray, subject: StoredSubject, series: SeedSeries) -> None:
         """Correlate a block with the seeds, run by run."""
-        rows = self._rows_a_product(subject)
-        together = max(rows, WIDENED // rows * rows)
-        for first in range(0, len(stored), together):
-            part = stored[first : first + together]
-            wide = part
-            if part.dtype != np.float32:
-                # only as many rows as stay in the cache until they are multiplied
-                wide = self._wide[: part.size].reshape(part.shape)
-                np.copyto(wide, part)
-            for run, r in zip(subject.runs, self._r, strict=False):
-                columns = slice(run.start, run.stop)
-                out = r[first : first + len(part)]
-                _multiply(wide[:, columns], series.unit[columns], out, rows)
+        bounds = np.array([0, *(run.stop for run in subject.runs)])
+        at_once = self._rows_a_product(subject)
+        if stored.dtype == np.float32:
+            correlate(stored, series.unit, bounds, at_once, self._r)
+        else:
+            correlate_integers(stored, series.unit, bounds, at_once, self._wide, self._r)
 
     def _rows_a_product(self, subject: StoredSubject) -> int:
         """Return how many rows are multiplied at once."""
@@ -142,19 +144,12 @@ class Kernel:
         rows = min(SMALL_ROWS, SMALL_PRODUCT // (longest * self._n_seeds)) // 16 * 16
         return rows if rows >= 64 else self._rows
 
-    def _average(self, weights: np.ndarray) -> None:
-        """Average all runs."""
-        self._value.fill(0)
-        for r, weight in zip(self._r, weights, strict=False):
-            self._add(r, weight, self._value)
-
-    def _add(self, r: np.ndarray, weight: np.float32, out: np.ndarray) -> None:
-        """Add a run's r (rule "mean-r", which overwrites it) or Fisher z, weighted."""
+    def _average(self, r: np.ndarray, weights: np.ndarray, out: np.ndarray) -> None:
+        """Write the weighted sum of runs: of Fisher z, or of r under the rule "mean-r"."""
         if self.rule == "fisher-z":
-            add_z(r, weight, out)
+            mean_z(r, weights, out)
         else:
-            r *= weight
-            out += r
+            np.einsum("r,rls->ls", weights, r, out=out)
 
     def _average_known(
         self, series: SeedSeries, signal: np.ndarray | None, rows: int
@@ -167,8 +162,7 @@ class Kernel:
             weight = np.broadcast_to(weights, value.shape)
             if signal is not None:
                 weight = weight * signal[:, number, None]
-            self._more.fill(0)
-            self._add(self._r[number], np.float32(1), self._more)
+            self._average(self._r[number : number + 1], np.ones(1, np.float32), self._more)
             value += weight * self._more[:rows]
             total += weight
         known = total > 0
@@ -176,28 +170,21 @@ class Kernel:
         return known
 
 
-def _multiply(rows: np.ndarray, seeds: np.ndarray, out: np.ndarray, at_once: int) -> None:
-    """Write the product of rows and seeds, so many rows a product, with one call for all of them.
-
-    Every call gives the interpreter's lock away and waits to have it back: two threads that call
-    often spend their time handing it over.
-    """
-    whole = len(rows) // at_once * at_once
-    if whole:
-        np.matmul(
-            rows[:whole].reshape(-1, at_once, rows.shape[1]),
-            seeds,
-            out=out[:whole].reshape(-1, at_once, out.shape[1]),
-        )
-    if whole < len(rows):
-        np.matmul(rows[whole:], seeds, out=out[whole:])
-
-
 def to_z(r: np.ndarray) -> np.ndarray:
     """Return Fisher z of correlations, shape (n_rows, n_seeds), held below an |r| of 1."""
-    z = np.zeros_like(r)
-    add_z(r, np.float32(1), z)
+    z = np.empty_like(r)
+    mean_z(r[None], np.ones(1, np.float32), z)
     return z
+
+
+def _read_from_memory(stream: IO[bytes], view: memoryview, place: int) -> int:
+    """Read what the system holds in memory, without waiting for the disk; return how much."""
+    if not hasattr(os, "RWF_NOWAIT"):
+        return 0
+    try:
+        return os.preadv(stream.fileno(), [view], place, os.RWF_NOWAIT)
+    except OSError:  # nothing of it is there, or this file system cannot tell
+        return 0
 
 
 def _ask_for(stream: IO[bytes], subject: StoredSubject, start: int, stop: int) -> None:

@@ -19,7 +19,7 @@ from compendium.connectome.maps import SeedMaps
 from compendium.connectome.moments import Moments
 from compendium.connectome.scale import SHARDS_PER_WORKER, Workers, local_workers, nothing, split
 from compendium.connectome.seeds import Seed
-from compendium.connectome.series import RULES, SeriesFile, seed_series
+from compendium.connectome.series import RULES, SeriesFile, seed_series, seed_weights
 from compendium.connectome.store import Store
 from compendium.errors import InputError
 from compendium.files import replacing
@@ -128,8 +128,9 @@ def subject_maps(
     """
     check_seeds(store, seeds, rule)
     kernel = Kernel(store, len(seeds), rule)
+    weights = seed_weights(seeds, store.space)
     for subject in store.subjects:
-        series = seed_series(store, subject, seeds, rule)
+        series = seed_series(store, subject, weights, rule)
         z = np.empty((len(seeds), store.n_locations), np.float32)
         for where, value, known in kernel.blocks(subject, series, 0, store.n_locations):
             block = value if rule == "fisher-z" else to_z(value)

@@ -9,12 +9,37 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import scipy.sparse as sp
 
+from compendium.connectome.model import Space
 from compendium.connectome.seeds import Seed, seed_matrix
 from compendium.connectome.store import Store, StoredSubject
 
 PRESENT = 0.5  # share of a seed's weight that must have signal in a run
 RULES = ("fisher-z", "mean-r")
+
+
+@dataclass(frozen=True)
+class SeedWeights:
+    """What seeds are made of, the same for every subject.
+
+    Attributes
+    ----------
+    locations : ndarray of int, ascending
+        Locations that any seed has.
+    matrix : csr_array, shape (n_seeds, n_used_locations)
+        Each seed's weights on them.
+    """
+
+    locations: np.ndarray
+    matrix: sp.csr_array
+
+
+def seed_weights(seeds: Sequence[Seed], space: Space) -> SeedWeights:
+    """Return the weights of several seeds on the locations that they have."""
+    matrix = seed_matrix(seeds, space)
+    used = np.unique(matrix.indices)
+    return SeedWeights(used, matrix[:, used])
 
 
 @dataclass(frozen=True)
@@ -35,9 +60,7 @@ class SeedSeries:
     weights: np.ndarray
 
 
-def seed_series(
-    store: Store, subject: StoredSubject, seeds: Sequence[Seed], rule: str
-) -> SeedSeries:
+def seed_series(store: Store, subject: StoredSubject, seeds: SeedWeights, rule: str) -> SeedSeries:
     """Return the seeds' mean raw series in one subject.
 
     Parameters
@@ -46,8 +69,8 @@ def seed_series(
         The prepared connectome.
     subject : StoredSubject
         One of its subjects.
-    seeds : sequence of Seed
-        Weights over the store's locations.
+    seeds : SeedWeights
+        Over the store's locations.
     rule : {"fisher-z", "mean-r"}
         How runs will be combined: Fisher z weighted by its inverse variance, the run's degrees of
         freedom less 2 (n - 3 where only the mean was taken out; see `connectome.cleaning`); or
@@ -59,12 +82,10 @@ def seed_series(
         A location without signal is left out of the seed's mean; a seed that has lost half its
         weight has no signal.
     """
-    matrix = seed_matrix(seeds, store.space)
-    used = np.unique(matrix.indices)
-    matrix = matrix[:, used]
+    used, matrix = seeds.locations, seeds.matrix
     rows, sd = subject.gather(used), subject.sd()[used].astype(float)
-    unit = np.zeros((subject.n_columns, len(seeds)))
-    weights = np.zeros((len(subject.runs), len(seeds)))
+    unit = np.zeros((subject.n_columns, matrix.shape[0]))
+    weights = np.zeros((len(subject.runs), unit.shape[1]))
     for number, run in enumerate(subject.runs):
         size = np.nan_to_num(sd[:, number])
         present = matrix @ (size > 0).astype(float) > PRESENT
@@ -107,9 +128,10 @@ class SeriesFile:
         self, store: Store, subjects: Iterable[StoredSubject], seeds: Sequence[Seed], rule: str
     ) -> None:
         """Work out and write some subjects' series; writing twice changes nothing."""
+        weights = seed_weights(seeds, store.space)
         with self.path.open("r+b", buffering=0) as stream:
             for subject in subjects:
-                series = seed_series(store, subject, seeds, rule)
+                series = seed_series(store, subject, weights, rule)
                 stream.seek(self._places[subject.id][0])
                 stream.write(np.vstack([series.unit, series.weights]).tobytes())
 

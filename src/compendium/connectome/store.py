@@ -33,8 +33,8 @@ VERSION = 1
 SCALE = 1 / 32767  # of a step of int16: the longest possible entry of a row of length 1 is 1
 PREPARE_AGAIN = "remove manifest.json and prepare the store again; whole subjects are kept"
 DTYPES = ("int16", "float32")
-NEAR = 65_536  # bytes between two rows up to which they are read together
-SPAN = 2**21  # bytes read together at most
+NEAR = 65_536  # bytes between two rows up to which they are asked for together
+SPAN = 2**20  # bytes asked for at a time: the system may read no more at one call
 
 
 @dataclass(frozen=True)
@@ -115,10 +115,9 @@ class StoredSubject:
     def gather(self, locations: np.ndarray) -> np.ndarray:
         """Read the rows of some locations.
 
-        A memory map would have the disk read megabytes around every row. Here all rows are asked
-        for before the first is waited for, and rows that are near each other are read together
-        with what lies between them: a seed's rows come in hundreds of pieces, and at every call
-        two threads hand over the interpreter's lock.
+        A memory map alone would wait for one row after the other, and have the disk read
+        megabytes around each. Here all rows are asked for before the first is waited for, and
+        rows that are near each other together with what lies between them.
 
         Parameters
         ----------
@@ -135,30 +134,18 @@ class StoredSubject:
         InputError
             As `rows`.
         """
-        rows = np.empty((len(locations), self.n_columns), self.dtype)
-        row_bytes = self.dtype.itemsize * self.n_columns
-        far = np.diff(locations, prepend=locations[:1]) > 1 + NEAR // row_bytes
-        far |= np.diff(locations // (1 + SPAN // row_bytes), prepend=-1) > 0
-        bounds = [*np.flatnonzero(far).tolist(), len(locations)]
-        pieces = [(a, b, int(locations[a]), int(locations[b - 1]) + 1) for a, b in pairwise(bounds)]
-        longest = max((stop - first for _, _, first, stop in pieces), default=0)
-        together = np.empty((longest, self.n_columns), self.dtype)
-        try:
-            stream = self.path.open("rb", buffering=0)
-        except OSError as error:
-            raise ends_early(self) from error
-        with stream:
-            if hasattr(os, "posix_fadvise"):
-                os.posix_fadvise(stream.fileno(), 0, 0, os.POSIX_FADV_RANDOM)
-                for _, _, first, stop in pieces:
-                    place, size = self.offset + first * row_bytes, (stop - first) * row_bytes
+        rows = self.rows()
+        if hasattr(os, "posix_fadvise"):
+            row_bytes = self.dtype.itemsize * self.n_columns
+            far = np.diff(locations, prepend=locations[:1]) > 1 + NEAR // row_bytes
+            far |= np.diff(locations // (1 + SPAN // row_bytes), prepend=-1) > 0
+            bounds = [*np.flatnonzero(far).tolist(), len(locations)]
+            with self.path.open("rb", buffering=0) as stream:
+                for a, b in pairwise(bounds):
+                    place = self.offset + int(locations[a]) * row_bytes
+                    size = int(locations[b - 1] + 1 - locations[a]) * row_bytes
                     os.posix_fadvise(stream.fileno(), place, size, os.POSIX_FADV_WILLNEED)
-            for a, b, first, stop in pieces:
-                part = together[: stop - first]
-                stream.seek(self.offset + first * row_bytes)
-                fill(memoryview(part).cast("B"), stream, self)
-                np.take(part, locations[a:b] - first, axis=0, out=rows[a:b])
-        return rows
+        return np.take(rows, locations, axis=0)
 
     def _mapped(
         self, path: Path, dtype: np.dtype, offset: int, shape: tuple[int, int]
