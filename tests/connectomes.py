@@ -7,11 +7,11 @@ import pandas as pd
 from compendium.connectome.model import Connectome, ParcelSpace, Subject, VoxelSpace
 from compendium.connectome.seeds import Seed
 
-SHAPE = (14, 15, 16)
+SHAPE = (20, 15, 16)
 AFFINE = nib.affines.from_matvec(np.diag([-4.0, 4.0, 4.0]), (28.0, -30.0, -32.0))
 
 
-def voxel_space(n=2500):
+def voxel_space(n=4600):
     """Return the first `n` voxels of a small grid, in C order."""
     indices = np.argwhere(np.ones(SHAPE, bool))[:n].astype(np.int32)
     return VoxelSpace(SHAPE, AFFINE, indices, "MNI152NLin6Asym")

@@ -8,6 +8,7 @@ from compendium.connectome import flips as flips_module
 from compendium.connectome.dictionary import map_dictionary
 from compendium.connectome.flips import MaxT, max_t_of_maps, random_signs, sign_flip_max_t
 from compendium.connectome.inference import parametric, sweep
+from compendium.connectome.kernel import BLOCK
 from compendium.connectome.mapping import map_seeds, subject_maps
 from compendium.connectome.prepare import Options, prepare
 from compendium.connectome.scale import local_workers
@@ -40,7 +41,7 @@ def null_maps(null_store, null_seeds):
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory):
-    connectome = make(voxel_space(2500), n_subjects=12)
+    connectome = make(voxel_space(), n_subjects=12)
     return prepare(connectome, tmp_path_factory.mktemp("some"), Options(dtype="float32"))
 
 
@@ -130,7 +131,7 @@ def plain_max_t(z, signs):
 @pytest.mark.parametrize(("workers", "groups"), [(1, 2), (3, 9)])
 def test_streamed_flips_are_the_flips_one_by_one(store, seeds, workers, groups, monkeypatch):
     z = np.array([z for _, z in subject_maps(store, seeds)])
-    monkeypatch.setattr(flips_module, "BUDGET", 4 * 12 * 2048 * groups)
+    monkeypatch.setattr(flips_module, "BUDGET", 4 * 12 * BLOCK * groups)
     flips = sign_flip_max_t(store, seeds, n_flips=50, workers=local_workers(workers))
     expected = plain_max_t(z, random_signs(12, 50, 2022))
     np.testing.assert_allclose(flips.null, expected, rtol=2e-4)
@@ -208,7 +209,7 @@ def test_too_few_subjects_cannot_be_flipped(tmp_path):
 def test_a_dictionary_holds_the_maps_of_all_its_seeds(store, tmp_path, monkeypatch):
     from compendium.connectome import mapping
 
-    monkeypatch.setattr(mapping, "BUDGET", 40 * 32 * 2048)  # two ranges of locations
+    monkeypatch.setattr(mapping, "BUDGET", 40 * 32 * BLOCK)  # two ranges of locations
     seeds = some_seeds(store.space, n=40)
     said = []
     found = map_dictionary(

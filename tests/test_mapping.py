@@ -222,7 +222,7 @@ def test_missing_signal_is_counted_and_never_zero(tmp_path):
             for run in runs:
                 run[:, 100:104] = 0
 
-    connectome = make(voxel_space(2200), spoil=spoil)
+    connectome = make(voxel_space(4300), spoil=spoil)
     lost = Seed("lost once", np.arange(100, 105), np.full(5, 0.2), 1.0)
     kept = Seed("kept", np.arange(103, 110), np.full(7, 1 / 7), 1.0)
     store = prepare(connectome, tmp_path / "store", Options(dtype="float32"))
@@ -233,7 +233,7 @@ def test_missing_signal_is_counted_and_never_zero(tmp_path):
     assert np.isnan(maps.mean_z[:, 13]).all()
     assert np.isnan(maps.t[:, 13]).all()
     z = reference_z(connectome, [kept])
-    clean = make(voxel_space(2200))
+    clean = make(voxel_space(4300))
     second = np.array(
         [
             np.arctanh(np.corrcoef(run[1][:, 103:110].mean(axis=1), run[1][:, 7])[0, 1])

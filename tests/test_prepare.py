@@ -486,27 +486,36 @@ def test_a_subject_of_one_run_is_a_subject(tmp_path):
 
 @pytest.mark.parametrize("near", [0, 5_000, 1_000_000])
 @pytest.mark.parametrize("span", [0, 9_000, 1_000_000])
-def test_gathered_rows_are_the_rows_however_they_are_read(tmp_path, monkeypatch, near, span):
+def test_rows_that_will_be_read_are_asked_for(tmp_path, monkeypatch, near, span):
     monkeypatch.setattr(store_module, "NEAR", near)
     monkeypatch.setattr(store_module, "SPAN", span)
     store = prepare(make(voxel_space(400), n_subjects=1), tmp_path / "store")
     subject = store.subjects[0]
+    row_bytes = subject.dtype.itemsize * subject.n_columns
+    asked: list[tuple[int, int]] = []
+    monkeypatch.setattr(
+        os, "posix_fadvise", lambda _, place, size, __: asked.append((place, place + size))
+    )
     for count in (1, 7, 90, 400):
+        asked.clear()
         places = np.sort(np.random.default_rng(count).permutation(400)[:count])
-        np.testing.assert_array_equal(subject.gather(places), subject.rows()[places])
+        np.testing.assert_array_equal(subject.rows_at(places), subject.rows())
+        begins = subject.offset + places * row_bytes
+        for begin in begins.tolist():
+            assert any(low <= begin and begin + row_bytes <= high for low, high in asked)
+        assert max(high - low for low, high in asked) <= span + 2 * row_bytes
+        assert all(low in begins for low, _ in asked)
 
 
-def test_gathered_rows_are_the_rows_and_a_cut_file_is_named(tmp_path):
+def test_a_cut_file_is_named_when_its_rows_are_to_be_read(tmp_path):
     store = prepare(make(voxel_space(400), n_subjects=1), tmp_path / "store")
     subject = store.subjects[0]
     places = np.array([0, 1, 2, 7, 9, 10, 398, 399])
-    np.testing.assert_array_equal(subject.gather(places), subject.rows()[places])
-    assert subject.gather(places).dtype == store.dtype
-    assert subject.gather(np.array([], int)).shape == (0, subject.n_columns)
+    assert subject.rows_at(np.array([], int)).shape == (400, subject.n_columns)
     with subject.path.open("r+b") as stream:
         stream.truncate(subject.path.stat().st_size - 8)
     with pytest.raises(InputError, match=f"{subject.id} is gone or ends too early"):
-        subject.gather(places)
+        subject.rows_at(places)
     subject.path.unlink()
     with pytest.raises(InputError, match="is gone"):
-        subject.gather(places)
+        subject.rows_at(places)

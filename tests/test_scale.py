@@ -26,7 +26,7 @@ from tests.connectomes import make, some_seeds, voxel_space
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory):
-    connectome = make(voxel_space(2500), n_subjects=8)
+    connectome = make(voxel_space(), n_subjects=8)
     return prepare(connectome, tmp_path_factory.mktemp("scale"), Options(dtype="float32"))
 
 

@@ -47,9 +47,15 @@ def machine_note(result: dict) -> str:
         if max(load) > machine["cores"] + 0.5
         else ""
     )
+    kept = (
+        "; freed memory stayed with the process, so that every way but the one after a pause found "
+        "its memory there"
+        if result.get("memory_kept")
+        else ""
+    )
     return (
         f"{machine['processor']}, {machine['cores']} cores, {machine['memory_gb']:g} GB, "
-        f"Python {machine['python']}, {result['date']}{busy}"
+        f"Python {machine['python']}, {result['date']}{kept}{busy}"
     )
 
 

@@ -22,12 +22,12 @@ from compendium.connectome.products import WIDENED, correlate, correlate_integer
 from compendium.connectome.series import SeedSeries
 from compendium.connectome.store import Store, StoredSubject, fill
 
-BLOCK = 2048  # locations read at a time
+BLOCK = 4096  # locations read at a time
 AHEAD = 4  # blocks that are on their way from the disk while one is worked on
-IN_CACHE = 65_536  # values worked on at a time
+IN_CACHE = 131_072  # values worked on at a time
 # on these OpenBLAS multiplies small matrices without first packing them, which suits thin products
 UNPACKED, SMALL_PRODUCT, SMALL_ROWS = {"SkylakeX", "Cooperlake", "SapphireRapids"}, 1_000_000, 256
-VERSION = 4  # to be raised with every change that changes a number
+VERSION = 5  # to be raised with every change that changes a number
 
 
 class Kernel:
@@ -129,8 +129,7 @@ class Kernel:
 
     def _correlate(self, stored: np.ndarray, subject: StoredSubject, series: SeedSeries) -> None:
         """Correlate a block with the seeds, run by run."""
-        bounds = np.array([0, *(run.stop for run in subject.runs)])
-        at_once = self._rows_a_product(subject)
+        bounds, at_once = subject.bounds, self._rows_a_product(subject)
         if stored.dtype == np.float32:
             correlate(stored, series.unit, bounds, at_once, self._r)
         else:

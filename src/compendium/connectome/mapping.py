@@ -19,7 +19,7 @@ from compendium.connectome.maps import SeedMaps
 from compendium.connectome.moments import Moments
 from compendium.connectome.scale import SHARDS_PER_WORKER, Workers, local_workers, nothing, split
 from compendium.connectome.seeds import Seed
-from compendium.connectome.series import RULES, SeriesFile, seed_series, seed_weights
+from compendium.connectome.series import RULES, SeedWeights, SeriesFile, seed_series, seed_weights
 from compendium.connectome.store import Store
 from compendium.errors import InputError
 from compendium.files import replacing
@@ -216,8 +216,9 @@ def all_series(
 ) -> SeriesFile:
     """Write every subject's seed series into one file in `folder`."""
     series = SeriesFile(folder / "series", store.subjects, len(seeds))
+    weights = seed_weights(seeds, store.space)
     parts = split(store.n_subjects, workers.n)
-    workers.run(_write_series, [(series, store, part, seeds, rule) for part in parts])
+    workers.run(_write_series, [(series, store, part, weights, rule) for part in parts])
     return series
 
 
@@ -225,11 +226,11 @@ def _write_series(
     series: SeriesFile,
     store: Store,
     part: range,
-    seeds: Sequence[Seed],
+    weights: SeedWeights,
     rule: str,
     tick: Callable,
 ) -> None:
-    series.write(store, [store.subjects[number] for number in part], seeds, rule)
+    series.write(store, [store.subjects[number] for number in part], weights, rule)
 
 
 def map_range(
@@ -300,7 +301,7 @@ def map_shard(
     subjects = [store.subjects[number] for number in part]
     with tempfile.TemporaryDirectory() as folder:
         series = SeriesFile(Path(folder) / "series", subjects, len(seeds))
-        series.write(store, subjects, seeds, rule)
+        series.write(store, subjects, seed_weights(seeds, store.space), rule)
         return map_range(store, part, series, rule, 0, store.n_locations, None, tick)
 
 

@@ -1,7 +1,8 @@
 """Rows times seeds, compiled: the matrix product of scipy's BLAS, called without numpy.
 
 Every call from Python takes the interpreter's lock back when it returns, and threads that call
-often wait for each other. Here one call widens a block of rows and multiplies it, run by run.
+often wait for each other. Here one call widens a block of rows and multiplies it, run by run; and
+one call adds up the rows that seeds are made of.
 """
 
 import ctypes
@@ -81,3 +82,44 @@ def correlate_integers(
         for place in range(part.size):
             wide[place] = of_part[place]
         correlate(wide.reshape(part.shape), seeds, bounds, at_once, out[:, first:])
+
+
+@njit(nogil=True, error_model="numpy")
+def add_up_rows(
+    rows: np.ndarray,
+    locations: np.ndarray,
+    starts: np.ndarray,
+    members: np.ndarray,
+    shares: np.ndarray,
+    size: np.ndarray,
+    bounds: np.ndarray,
+    out: np.ndarray,
+) -> None:
+    """Write the weighted sum of the raw series that each seed is made of.
+
+    Parameters
+    ----------
+    rows : ndarray, shape (n_locations, n_columns), int16 or float32
+        Stored rows; only those at `locations` are touched.
+    locations : ndarray, shape (n_used,), int
+        Rows that any seed has.
+    starts, members, shares : ndarray
+        ``indptr``, ``indices`` and ``data`` of the seeds' weights, a CSR matrix of shape
+        (n_seeds, n_used).
+    size : ndarray, shape (n_used, n_runs), float64
+        What a stored row is multiplied with to be the raw series; 0 where there is no signal.
+    bounds : ndarray, shape (n_runs + 1,), int
+        First column of each run, and the number of columns.
+    out : ndarray, shape (n_seeds, n_columns), float64
+        Overwritten.
+    """
+    for seed in range(len(out)):
+        of_seed = out[seed]
+        of_seed[:] = 0
+        for entry in range(starts[seed], starts[seed + 1]):
+            row = rows[locations[members[entry]]]
+            for run in range(len(bounds) - 1):
+                share = shares[entry] * size[members[entry], run]
+                if share != 0:
+                    for column in range(bounds[run], bounds[run + 1]):
+                        of_seed[column] += share * np.float64(row[column])

@@ -8,12 +8,12 @@ import os
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from itertools import pairwise
 from typing import Any
 
 import dask
-from threadpoolctl import threadpool_limits
+from threadpoolctl import ThreadpoolController
 from tqdm import tqdm
 
 from compendium.errors import InputError
@@ -130,7 +130,15 @@ def workers_of(client: Any) -> Workers:  # noqa: ANN401 - distributed is importe
 
 def one_blas_thread() -> AbstractContextManager:
     """Keep matrix products to one thread each: the workers are the parallelism."""
-    return threadpool_limits(1, user_api="blas")
+    return _blas().limit(limits=1, user_api="blas")
+
+
+@cache
+def _blas() -> ThreadpoolController:
+    """Return numpy's and scipy's BLAS, which takes milliseconds to look for."""
+    import scipy.linalg  # noqa: F401 - loads the second of the two
+
+    return ThreadpoolController()
 
 
 def nothing(*_: object) -> None:

@@ -12,6 +12,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from compendium.connectome.model import Space
+from compendium.connectome.products import add_up_rows
 from compendium.connectome.seeds import Seed, seed_matrix
 from compendium.connectome.store import Store, StoredSubject
 
@@ -83,21 +84,24 @@ def seed_series(store: Store, subject: StoredSubject, seeds: SeedWeights, rule: 
         weight has no signal.
     """
     used, matrix = seeds.locations, seeds.matrix
-    rows, sd = subject.gather(used), subject.sd()[used].astype(float)
-    unit = np.zeros((subject.n_columns, matrix.shape[0]))
-    weights = np.zeros((len(subject.runs), unit.shape[1]))
+    size = np.nan_to_num(subject.sd()[used].astype(float))
+    raw = np.empty((matrix.shape[0], subject.n_columns))
+    add_up_rows(
+        subject.rows_at(used), used, matrix.indptr, matrix.indices, matrix.data, size,
+        subject.bounds, raw,
+    )  # fmt: skip
+    weights = np.zeros((len(subject.runs), matrix.shape[0]))
     for number, run in enumerate(subject.runs):
-        size = np.nan_to_num(sd[:, number])
-        present = matrix @ (size > 0).astype(float) > PRESENT
-        raw = matrix @ (rows[:, run.start : run.stop] * size[:, None])
-        length = np.linalg.norm(raw, axis=1)
+        of_run = raw[:, run.start : run.stop]
+        present = matrix @ (size[:, number] > 0).astype(float) > PRESENT
+        length = np.linalg.norm(of_run, axis=1)
         present &= length > 0
-        raw[present] /= length[present, None]
-        unit[run.start : run.stop, present] = raw[present].T
+        of_run /= np.where(present, length, np.inf)[:, None]
         weights[number, present] = run.df - 2 if rule == "fisher-z" else 1
     total = weights.sum(axis=0)
     weights /= np.where(total > 0, total, 1)
-    return SeedSeries((unit * store.scale).astype(np.float32), weights.astype(np.float32))
+    unit = np.ascontiguousarray(raw.T * store.scale, np.float32)
+    return SeedSeries(unit, weights.astype(np.float32))
 
 
 class SeriesFile:
@@ -125,10 +129,9 @@ class SeriesFile:
         path.touch()
 
     def write(
-        self, store: Store, subjects: Iterable[StoredSubject], seeds: Sequence[Seed], rule: str
+        self, store: Store, subjects: Iterable[StoredSubject], weights: SeedWeights, rule: str
     ) -> None:
         """Work out and write some subjects' series; writing twice changes nothing."""
-        weights = seed_weights(seeds, store.space)
         with self.path.open("r+b", buffering=0) as stream:
             for subject in subjects:
                 series = seed_series(store, subject, weights, rule)

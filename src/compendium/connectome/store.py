@@ -94,6 +94,11 @@ class StoredSubject:
         """Columns of all runs together."""
         return self.runs[-1].stop
 
+    @property
+    def bounds(self) -> np.ndarray:
+        """First column of each run, and the number of columns, shape (n_runs + 1,), int."""
+        return np.array([0, *(run.stop for run in self.runs)])
+
     def sd(self) -> np.ndarray:
         """Return the SDs of the cleaned series, memory-mapped; NaN where there is no signal.
 
@@ -112,8 +117,8 @@ class StoredSubject:
         """
         return self._mapped(self.path, self.dtype, self.offset, (self.n_locations, self.n_columns))
 
-    def gather(self, locations: np.ndarray) -> np.ndarray:
-        """Read the rows of some locations.
+    def rows_at(self, locations: np.ndarray) -> np.ndarray:
+        """Return the rows as `rows` does, after asking the disk for those at some locations.
 
         A memory map alone would wait for one row after the other, and have the disk read
         megabytes around each. Here all rows are asked for before the first is waited for, and
@@ -122,12 +127,12 @@ class StoredSubject:
         Parameters
         ----------
         locations : ndarray of int, ascending
-            Rows.
+            Rows that will be read.
 
         Returns
         -------
-        ndarray, shape (len(locations), n_columns)
-            In the store's dtype.
+        ndarray, shape (n_locations, n_columns)
+            Memory-mapped, in the store's dtype.
 
         Raises
         ------
@@ -145,7 +150,7 @@ class StoredSubject:
                     place = self.offset + int(locations[a]) * row_bytes
                     size = int(locations[b - 1] + 1 - locations[a]) * row_bytes
                     os.posix_fadvise(stream.fileno(), place, size, os.POSIX_FADV_WILLNEED)
-        return np.take(rows, locations, axis=0)
+        return rows
 
     def _mapped(
         self, path: Path, dtype: np.dtype, offset: int, shape: tuple[int, int]
