@@ -5,6 +5,8 @@
   const here = document.currentScript ? document.currentScript.src : "";
   const base = here.slice(0, here.lastIndexOf("/") + 1);
   const loaded = new Map();
+  const ROOM = 1.25; // how much taller a chart becomes at a time, until all its names have room
+  const TRIES = 7;
 
   function load(name) {
     if (!loaded.has(name)) {
@@ -67,6 +69,25 @@
     return part;
   }
 
+  // an axis leaves out names that have no room, rather than print them over one another
+  const namesLeftOut = (drawn) => drawn.querySelector(
+    "[aria-label^='Y-axis'][aria-label*='discrete scale'] .role-axis-label text[opacity='0']") !== null;
+
+  const hasNames = (part) => part !== null && typeof part === "object" &&
+    (["nominal", "ordinal"].includes(part.y?.type) ||
+      Object.entries(part).some(([name, value]) => name !== "datasets" && hasNames(value)));
+
+  // give the rows of every part that has names more room
+  function taller(part) {
+    const parts = part.vconcat ?? part.hconcat ?? part.concat;
+    if (parts) parts.forEach(taller);
+    else if (part.spec) taller(part.spec);
+    else if (hasNames(part)) {
+      if (part.height?.step) part.height.step *= ROOM;
+      else if (part.height) part.height *= ROOM;
+    }
+  }
+
   // the still of a chart, or a picture, to take away
   function offerPicture(figure, address, ending) {
     const link = document.createElement("a");
@@ -94,10 +115,14 @@
     fresh.className = "chart-live";
     fresh.setAttribute("aria-hidden", "true");
     canvas.append(fresh);
-    await window.vegaEmbed(fresh, spec, {
-      mode: "vega-lite", renderer: "svg", actions: false, ast: false,
-      config: themed(canvas), tooltip: { theme: wanted },
-    });
+    for (let tries = 0; tries < TRIES; tries += 1) {
+      await window.vegaEmbed(fresh, spec, {
+        mode: "vega-lite", renderer: "svg", actions: false, ast: false,
+        config: themed(canvas), tooltip: { theme: wanted },
+      });
+      if (!namesLeftOut(fresh)) break;
+      taller(spec);
+    }
     const still = canvas.querySelector(":scope > svg");
     if (still) offerStill(figure, still);
     // what scrolls must be reachable by keyboard
