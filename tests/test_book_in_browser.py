@@ -16,9 +16,10 @@ AXE = {
     "rules": {"label-content-name-mismatch": {"enabled": False}},
     "resultTypes": ["violations"],
 }
-# names of rows that an axis left out because they had no room
+# names that an axis left out because they had no room; of years in a row some may be left out
 LEFT_OUT = """(where) => [...document.querySelectorAll(where
-    + " [aria-label^='Y-axis'][aria-label*='discrete scale'] .role-axis-label text[opacity='0']")]
+    + " [aria-label*='for a discrete scale'] .role-axis-label text[opacity='0']")]
+    .filter((e) => !/^\\d{4}$/.test(e.textContent))
     .map((e) => e.closest('figure').id + ': ' + e.textContent)"""
 STILL = "*{transition:none!important;animation:none!important;scroll-behavior:auto!important}"
 

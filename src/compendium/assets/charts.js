@@ -60,6 +60,9 @@
       if (part.y?.type === "nominal" && part.y.axis !== null) {
         part.y.axis = { labelLimit: limit, labelExpr: labelInLines(Math.floor(limit / 5.2)), ...part.y.axis };
       }
+      if (["nominal", "ordinal"].includes(part.x?.type) && part.x.axis !== null && !part.x.axis?.labelAngle) {
+        part.x.axis = { labelExpr: labelInLines(7), ...part.x.axis };
+      }
       if (typeof part.x?.title === "string") part.x.title = inLines(part.x.title, limit / 6);
       for (const [name, value] of Object.entries(part)) {
         // a legend has the whole width to itself
