@@ -12,7 +12,7 @@ import pytest
 from scipy import stats
 
 from compendium.connectome import analysis, archive, battery, networks
-from compendium.connectome.collection import own_store
+from compendium.connectome.collection import own_store, simulated_store
 from compendium.connectome.map_files import write_maps
 from compendium.connectome.prepare import prepare
 from compendium.connectome.simulate import PRESETS, simulate_connectome
@@ -165,6 +165,14 @@ def test_two_connectomes_of_ones_own_are_never_mixed(tmp_path):
     ]
     assert found[0].digest == found[2].digest != found[1].digest
     assert found[0].folder == found[2].folder != found[1].folder
+
+
+def test_another_simulated_connectome_does_not_meet_the_folder_of_the_first(tmp_path, monkeypatch):
+    first = simulated_store(tmp_path, "test")
+    monkeypatch.setitem(PRESETS, "test", {**PRESETS["test"], "n_volumes": 30})
+    other = simulated_store(tmp_path, "test")
+    assert other.digest != first.digest
+    assert simulated_store(tmp_path, "test").folder == other.folder != first.folder
 
 
 def test_missing_analyses_say_which_chapter_keeps_them(tmp_path):

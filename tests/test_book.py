@@ -1,11 +1,14 @@
 """The built book, read as files: nothing missing, nothing from elsewhere, nothing unexplained."""
 
+import base64
+import io
 import json
 import re
 from pathlib import Path
 from urllib.parse import unquote, urldefrag
 
 import nbformat
+import pandas as pd
 import pytest
 
 from tests.book_pages import HTML, ROOT, pages, require_book, soup
@@ -110,6 +113,13 @@ def test_every_chart_offers_its_data_and_carries_few_rows():
             assert rows <= 2000, (page, figure["id"])
             assert figure.find("a", class_="data-link"), (page, figure["id"])
             assert figure.find("svg"), (page, figure["id"])
+
+
+def test_every_simulated_map_recovers_the_truth():
+    link = soup("chapters/07_connectome.html").select_one("#fig-recovery a.data-link")
+    table = pd.read_csv(io.BytesIO(base64.b64decode(link["href"].partition("base64,")[2])))
+    assert len(table) >= 20
+    assert table.loc[table["with_truth"] < 0.97, ["seed", "with_truth"]].empty
 
 
 def test_no_id_occurs_twice_on_a_page():

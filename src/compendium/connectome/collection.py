@@ -5,6 +5,7 @@ from pathlib import Path
 
 from compendium.connectome.cleaning import Cleaning
 from compendium.connectome.embedded import pain_connectome, rest_connectome
+from compendium.connectome.model import Connectome
 from compendium.connectome.prepare import Options, preparation, prepare
 from compendium.connectome.simulate import PRESETS, simulate_connectome
 from compendium.connectome.sources import open_connectome
@@ -21,7 +22,7 @@ def embedded_stores(folder: Path, root: Path = Path()) -> dict[tuple[str, str], 
     Parameters
     ----------
     folder : Path
-        Where stores are kept; a finished one is used again.
+        Where stores are kept.
     root : Path
         The project's root, which holds the data packages.
 
@@ -32,9 +33,10 @@ def embedded_stores(folder: Path, root: Path = Path()) -> dict[tuple[str, str], 
     """
     sources = {"REST": (rest_connectome, BAND), "PAIN": (pain_connectome, None)}
     return {
-        (name, handling): prepare(
+        (name, handling): _prepared(
             read(root),
-            Path(folder) / f"{name.lower()}-global-{handling}",
+            folder,
+            f"{name.lower()}-global-{handling}",
             Options(cleaning=Cleaning(band=band, regress_global=handling == REGRESSED)),
         )
         for name, (read, band) in sources.items()
@@ -44,7 +46,7 @@ def embedded_stores(folder: Path, root: Path = Path()) -> dict[tuple[str, str], 
 
 def simulated_store(folder: Path, preset: str = "book") -> Store:
     """Prepare the simulated voxelwise connectome; everything made from it is stamped simulated."""
-    return prepare(simulate_connectome(**PRESETS[preset]), Path(folder) / f"simulated-{preset}")
+    return _prepared(simulate_connectome(**PRESETS[preset]), folder, f"simulated-{preset}")
 
 
 def own_store(source: str, folder: Path) -> dict[tuple[str, str], Store]:
@@ -55,12 +57,10 @@ def own_store(source: str, folder: Path) -> dict[tuple[str, str], Store]:
     source : str
         Anything that `compendium.connectome.sources.open_connectome` reads.
     folder : Path
-        Where stores are kept; each connectome gets one of its own, ``own-`` and a digest of what
-        it is: two are never mixed, and going back to the first finds it prepared.
+        Where stores are kept.
     """
     connectome = open_connectome(source)
-    name = f"own-{digest_of(preparation(connectome, Options()))[:12]}"
-    return {(connectome.name, "as supplied"): prepare(connectome, Path(folder) / name)}
+    return {(connectome.name, "as supplied"): _prepared(connectome, folder, "own")}
 
 
 def chosen_stores(
@@ -68,3 +68,16 @@ def chosen_stores(
 ) -> Mapping[tuple[str, str], Store]:
     """Return a person's own connectome if one is named, otherwise the embedded ones."""
     return own_store(connectome, folder) if connectome else embedded_stores(folder, root)
+
+
+def _prepared(
+    connectome: Connectome, folder: Path, label: str, options: Options | None = None
+) -> Store:
+    """Prepare a connectome in a folder named after what it is, or find it prepared.
+
+    Two are never mixed, and neither going back to the first nor a newer version of this package
+    meets a folder of other data.
+    """
+    options = options or Options()
+    name = f"{label}-{digest_of(preparation(connectome, options))[:12]}"
+    return prepare(connectome, Path(folder) / name, options)

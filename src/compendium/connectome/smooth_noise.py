@@ -10,8 +10,9 @@ REACH = 6.0  # SDs; what lies beyond is below single precision
 class SmoothNoise:
     """Spatially smooth noise of unit variance at every voxel, and its covariance.
 
-    White noise on the whole grid is convolved with a Gaussian along each axis and divided by
-    the SD that leaves at each voxel, so that its covariance is known to rounding.
+    White noise on the grid is convolved with a Gaussian along each axis and divided by the SD
+    that leaves at each voxel, so that its covariance is known to rounding. It is only drawn for
+    places of the grid that some voxel's Gaussian reaches.
     """
 
     def __init__(self, space: VoxelSpace, fwhm: float) -> None:
@@ -22,6 +23,11 @@ class SmoothNoise:
             _gaussian_matrix(count, fwhm / 2.3548 / size)
             for count, size in zip(space.shape, sizes, strict=True)
         ]
+        touched = np.zeros(space.shape)
+        touched.flat[self.columns] = 1
+        x, y, z = (kernel != 0 for kernel in self.kernels)
+        touched = np.einsum("ijk,ai,bj,ck->abc", touched, x, y, z, optimize=True)
+        self.reached = np.flatnonzero(touched)
         spread = [np.sqrt((kernel**2).sum(axis=1)) for kernel in self.kernels]
         self.sd = np.einsum("i,j,k->ijk", *spread).ravel()[self.columns]
 
@@ -31,7 +37,11 @@ class SmoothNoise:
         sd = self.sd.astype(np.float32)
         for start in range(0, n_volumes, 16):
             stop = min(start + 16, n_volumes)
-            white = rng.standard_normal((stop - start, *self.shape), np.float32)
+            white = np.zeros((stop - start, int(np.prod(self.shape))), np.float32)
+            white[:, self.reached] = rng.standard_normal(
+                (stop - start, len(self.reached)), np.float32
+            )
+            white = white.reshape(-1, *self.shape)
             noise[start:stop] = self._convolve(white, np.float32)[:, self.columns] / sd
         return noise
 
