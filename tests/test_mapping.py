@@ -316,7 +316,8 @@ def test_images_carry_their_origin_and_say_that_they_are_simulated(exact, seeds,
     }
     if rule == "mean-r":
         expected |= {
-            f"seed0_conn-tiny_desc-{x}_funcmap.nii.gz" for x in ["AvgR", "VarR", "AvgRFz", "T"]
+            f"seed0_conn-tiny_desc-simulated{x}_funcmap.nii.gz"
+            for x in ["AvgR", "VarR", "AvgRFz", "T"]
         }
     assert set(written) == expected | {f"{stem}.json"}
     image = nib.load(written[f"{stem}_stat-t_statmap.nii.gz"])

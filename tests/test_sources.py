@@ -14,7 +14,7 @@ from scipy.io import loadmat, savemat
 from compendium import datasets
 from compendium.connectome.prepare import Options, prepare
 from compendium.connectome.seeds import Sphere, place_seed
-from compendium.connectome.simulate import simulate_connectome
+from compendium.connectome.simulate import PRESETS, simulate_connectome
 from compendium.connectome.sources import FORMATS, open_connectome, recognise
 from compendium.connectome.sources.bids import choose, open_fmriprep, open_xcpd
 from compendium.connectome.sources.checks import check_run, in_brain
@@ -382,7 +382,7 @@ def test_what_cannot_be_opened_says_what_can(written, tmp_path, source, reason):
 
 
 def test_named_sets():
-    assert open_connectome("simulated").n_subjects == 20
+    assert open_connectome("simulated").n_subjects == PRESETS["book"]["n_subjects"]
 
 
 def test_several_spaces_or_tasks_must_be_chosen(copy):

@@ -3,7 +3,8 @@
 from pathlib import Path
 
 import click
-import pandas as pd
+
+from compendium.errors import InputError
 
 FOLDER = click.Path(path_type=Path, file_okay=False)
 
@@ -45,16 +46,20 @@ def prepare_command(
     from compendium.connectome.prepare import Options, prepare
     from compendium.connectome.sources import open_connectome
 
+    opened = open_connectome(source, root)
+    for item in opened.provenance.get("left_out", ()):
+        click.echo(f"left out: {item}", err=True)
     made = prepare(
-        open_connectome(source, root),
+        opened,
         store,
         Options(Cleaning(band or None, gsr), dtype),
         announce=lambda text: click.echo(text, err=True),
         progress=True,
     )
     missing = made.manifest["locations_missing_somewhere"]
+    stamp = " (SIMULATED)" if made.simulated else ""
     click.echo(
-        f"{made.n_subjects} subjects, {made.n_locations} locations "
+        f"{made.n_subjects} subjects of {made.name}{stamp}, {made.n_locations} locations "
         f"({missing} without signal in some run): {store}"
     )
     if rounding := made.manifest["rounding"]:
@@ -118,35 +123,64 @@ def map_command(
     from compendium.connectome.flips import sign_flip_max_t
     from compendium.connectome.inference import sweep
     from compendium.connectome.mapping import map_seeds
-    from compendium.connectome.outputs import save_maps, save_subject_maps
+    from compendium.connectome.outputs import (
+        NO_SIGNAL,
+        file_stems,
+        save_maps,
+        save_subject_maps,
+        seeds_table,
+        subject_labels,
+    )
     from compendium.connectome.scale import cluster_workers, local_workers
     from compendium.connectome.seeds import place_seeds
     from compendium.connectome.sites import read_seeds
     from compendium.connectome.store import open_store
     from compendium.tables import write_table
 
+    if scheduler and workers:
+        raise click.UsageError("--workers counts threads here; a scheduler has workers of its own")
     opened = open_store(store)
     placed, refused = place_seeds(read_seeds(seeds), opened.space, minimum_coverage)
     for refusal in refused:
         click.echo(f"refused: {refusal}", err=True)
-    rows = [(seed.name, "mapped", seed.coverage, "; ".join(seed.notes)) for seed in placed]
-    rows += [(refusal.name, "refused", refusal.coverage, refusal.what) for refusal in refused]
-    write_table(
-        pd.DataFrame(rows, columns=["seed", "state", "coverage", "notes"]), out / "seeds.csv"
-    )
+    if not placed:
+        raise InputError(
+            f"the connectome holds none of the {len(refused)} seeds",
+            where=str(seeds),
+            remedy="see the reasons above",
+        )
+    # what can be refused is refused before the long work, and before anything is written
+    file_stems([seed.name for seed in placed], opened.name, opened.space, opened.simulated)
+    if subjects:
+        subject_labels(opened)
     who = cluster_workers(scheduler) if scheduler else local_workers(workers)
     maps = map_seeds(opened, placed, rule=rule, workers=who, progress=True)
-    written = save_maps(maps, out)
+    known = maps.n.any(axis=1)
+    lost = [seed for seed, there in zip(placed, known, strict=True) if not there]
+    for seed in lost:
+        click.echo(f"refused: {seed.name}: {NO_SIGNAL}", err=True)
+    placed = [seed for seed, there in zip(placed, known, strict=True) if there]
+    if not placed:
+        raise InputError("no subject has signal in any of the seeds", where=str(seeds))
+    maps = maps.select([seed.name for seed in placed])
     largest = None
     if flips:
         largest = sign_flip_max_t(
             opened, placed, n_flips=flips, rule=rule, workers=who, progress=True
         )
-    write_table(sweep(maps, max_t=largest), out / "thresholds.csv")
+    written = save_maps(maps, out)
+    thresholds = sweep(maps, max_t=largest).assign(simulated=maps.simulated)
+    written += [
+        write_table(seeds_table(maps, refused, lost), out / "seeds.csv"),
+        write_table(thresholds, out / "thresholds.csv"),
+    ]
     if subjects:
         written += save_subject_maps(opened, placed, out / "subjects", rule=rule)
     stamp = " (SIMULATED)" if maps.simulated else ""
     click.echo(
         f"{len(maps)} seeds, {maps.n_subjects} subjects of {maps.connectome}{stamp}: "
-        f"{len(written)} files in {out}; {len(refused)} seeds refused"
+        f"{len(written)} files in {out}; {len(refused) + len(lost)} seeds refused"
     )
+    older = sorted(path.name for path in out.rglob("*") if path.is_file() and path not in written)
+    if older:
+        click.echo(f"{len(older)} other files were in {out} already (first: {older[0]})", err=True)

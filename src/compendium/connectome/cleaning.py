@@ -107,11 +107,15 @@ class CleanRun:
         sd : ndarray, shape (stop - start,), float64
             SD of the cleaned series in the run's own units; NaN where missing.
         """
-        series = _project(self.run[:, start:stop], self.basis)
+        run = self.run[:, start:stop]
+        series = _project(run, self.basis)
         if self.confounds.shape[1]:
             series -= self.confounds @ (self.confounds.T @ series)
         length = np.sqrt(np.einsum("tv,tv->v", series, series))
-        gone = self.missing[start:stop]
+        # what is left of a series that lay wholly in what was taken out is rounding, no signal
+        with np.errstate(invalid="ignore"):
+            left = length > ROUNDING * np.abs(run).max(axis=0)
+        gone = self.missing[start:stop] | ~left
         series *= np.divide(1.0, length, out=np.zeros_like(length), where=~gone)
         series[:, gone] = 0  # NaN times 0 is NaN
         return series, np.where(gone, np.nan, length / np.sqrt(self.n_volumes - 1))
@@ -179,7 +183,11 @@ def clean_run(
         regressors.append(_global_mean(run, missing))
     projected = [_project(columns, basis) for columns in regressors]
     kept = n_volumes if basis is None else basis.shape[1]
-    taken = _orthonormal(np.hstack(projected)) if projected else np.zeros((kept, 0))
+    taken = np.zeros((kept, 0))
+    if projected:
+        # a regressor that lies wholly outside the band leaves rounding, and rounding is not one
+        whole = np.linalg.norm(np.hstack(regressors), axis=0)
+        taken = _orthonormal(np.hstack(projected), ROUNDING * whole)
     df = kept - taken.shape[1] - (basis is None)  # the mean costs one; the band leaves it out
     if df < MINIMUM_DF:
         raise _too_short(n_volumes, df, where)
@@ -194,7 +202,8 @@ def _cosines(
         raise InputError(
             "a band in Hz needs the time between volumes, and the source does not state it",
             where=where,
-            remedy="state the repetition time in the source, or prepare without a band",
+            remedy="state the repetition time in the source (of Lead-DBS and .npy folders as an "
+            "option, FOLDER?tr=2.0), or prepare without a band",
         )
     low, high = cleaning.band
     frequencies = np.arange(n_volumes) / (2 * n_volumes * repetition_time)
@@ -245,10 +254,11 @@ def _global_mean(run: np.ndarray, missing: np.ndarray) -> np.ndarray:
     return (total / (~missing).sum())[:, None]
 
 
-def _orthonormal(columns: np.ndarray) -> np.ndarray:
+def _orthonormal(columns: np.ndarray, smallest: np.ndarray) -> np.ndarray:
     """Return an orthonormal basis of what the columns span, without what adds nothing new."""
     sizes = np.linalg.norm(columns, axis=0)
-    left, strength, _ = np.linalg.svd(columns[:, sizes > 0] / sizes[sizes > 0], full_matrices=False)
+    good = sizes > smallest
+    left, strength, _ = np.linalg.svd(columns[:, good] / sizes[good], full_matrices=False)
     return left[:, strength > 1e-8]
 
 

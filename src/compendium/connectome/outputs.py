@@ -1,10 +1,12 @@
 """Maps as files: images of voxels, tables of parcels, and beside each what it rests on.
 
 Names follow BIDS (key-value pairs, statistic last); whatever rests on simulated data says so in
-its name and in its sidecar.
+its name, in its sidecar and in its header.
 """
 
+import hashlib
 import re
+import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -15,13 +17,14 @@ import pandas as pd
 from compendium.connectome.mapping import subject_maps
 from compendium.connectome.maps import STATISTICS, SeedMaps
 from compendium.connectome.model import ParcelSpace, Space, VoxelSpace
-from compendium.connectome.seeds import Seed
+from compendium.connectome.seeds import Seed, SeedRefusedError
 from compendium.connectome.store import Store
 from compendium.connectome.writing import write_image, write_json
 from compendium.errors import InputError
 from compendium.tables import write_table
 
 SIMULATED = "simulated data: no evidence about any brain"
+NO_SIGNAL = "no subject has signal in the seed"
 # statistic → how Lead-DBS names it
 LEAD_DBS: dict[str, str] = {"r": "AvgR", "rvariance": "VarR", "z": "AvgRFz", "t": "T"}
 
@@ -45,8 +48,11 @@ def paint(space: Space, values: np.ndarray) -> np.ndarray:
         data = np.zeros(space.shape, np.float32)
         data[tuple(space.indices.T)] = known
         return data
-    by_value = np.zeros(int(space.labels.max()) + 1, np.float32)
-    by_value[space.table["value"].to_numpy(int)] = known
+    values_of_parcels = space.table["value"].to_numpy(int)
+    # a parcel of the table need not be on the image
+    highest = max(int(space.labels.max()), int(values_of_parcels.max()))
+    by_value = np.zeros(highest + 1, np.float32)
+    by_value[values_of_parcels] = known
     return by_value[space.labels]
 
 
@@ -69,8 +75,9 @@ def save_maps(maps: SeedMaps, folder: Path) -> list[Path]:
     Returns
     -------
     list of Path
-        What was written. Voxels: one image a statistic and seed; under the rule "mean-r" also
-        the four maps of Lead-DBS under its names. Parcels: one table a seed.
+        What was written. Voxels: one image a statistic and seed, but none of a statistic that
+        is known nowhere (t of one subject); under the rule "mean-r" also the four maps of
+        Lead-DBS under its names. Parcels: one table a seed.
 
     Raises
     ------
@@ -78,7 +85,7 @@ def save_maps(maps: SeedMaps, folder: Path) -> list[Path]:
         If two seeds have the same letters and digits in their names.
     """
     folder, written = Path(folder), []
-    stems = _stems(maps.names, maps.connectome, maps.space, maps.simulated)
+    stems = file_stems(maps.names, maps.connectome, maps.space, maps.simulated)
     if maps.halves != (0, 1):
         half = f"_split-{maps.halves[0] + 1}"
         stems = {name: stem.replace("_space-", f"{half}_space-") for name, stem in stems.items()}
@@ -87,13 +94,18 @@ def save_maps(maps: SeedMaps, folder: Path) -> list[Path]:
             files = {f"{stem}_stat-{statistic}_statmap": statistic for statistic in STATISTICS}
             if maps.rule == "mean-r":
                 lead = f"{_label(name)}_conn-{_label(maps.connectome)}"
+                stamp = "simulated" if maps.simulated else ""
                 files |= {
-                    f"{lead}_desc-{theirs}_funcmap": ours for ours, theirs in LEAD_DBS.items()
+                    f"{lead}_desc-{stamp}{theirs}_funcmap": ours
+                    for ours, theirs in LEAD_DBS.items()
                 }
             for file, statistic in files.items():
-                data = paint(maps.space, maps.statistic(statistic, name))
+                values = maps.statistic(statistic, name)
+                if not np.isfinite(values).any():
+                    continue
                 written.append(folder / f"{file}.nii.gz")
-                write_image(written[-1], data, maps.space.affine)
+                note = SIMULATED if maps.simulated else ""
+                write_image(written[-1], paint(maps.space, values), maps.space.affine, note)
         else:
             written.append(write_table(maps.table(name), folder / f"{stem}_stats.csv"))
         written.append(folder / f"{stem}.json")
@@ -121,11 +133,25 @@ def save_subject_maps(
     -------
     list of Path
         Voxels: one image a subject and seed. Parcels: one table a subject, one column a seed.
+
+    Raises
+    ------
+    InputError
+        If two seeds or two subjects have the same letters and digits in their names; nothing is
+        written then.
     """
-    stems = _stems([seed.name for seed in seeds], store.name, store.space, store.simulated)
+    names = [seed.name for seed in seeds]
+    stems = file_stems(names, store.name, store.space, store.simulated)
+    labels = subject_labels(store)
+    if isinstance(store.space, ParcelSpace) and "name" in names:
+        raise InputError(
+            "a seed of this name would be written over the names of the parcels",
+            where="name",
+            remedy="give it another name",
+        )
     written = []
     for subject_id, z in subject_maps(store, seeds, rule=rule):
-        subject = f"sub-{_label(subject_id.removeprefix('sub-'))}"
+        subject = labels[subject_id]
         if isinstance(store.space, ParcelSpace):
             table = pd.DataFrame({"name": store.space.table["name"].to_numpy()})
             table[[seed.name for seed in seeds]] = z.T.astype(float)
@@ -135,8 +161,52 @@ def save_subject_maps(
             continue
         for stem, values in zip(stems.values(), z, strict=True):
             written.append(Path(folder) / f"{subject}_{stem}_stat-z_statmap.nii.gz")
-            write_image(written[-1], paint(store.space, values), store.space.affine)
+            note = SIMULATED if store.simulated else ""
+            write_image(written[-1], paint(store.space, values), store.space.affine, note)
     return written
+
+
+def seeds_table(
+    maps: SeedMaps, refused: Sequence[SeedRefusedError], lost: Sequence[Seed]
+) -> pd.DataFrame:
+    """Return one row per seed that was asked for, mapped or not, and why.
+
+    Parameters
+    ----------
+    maps : SeedMaps
+        Of the seeds that were mapped.
+    refused : sequence of SeedRefusedError
+        Seeds that the connectome does not hold.
+    lost : sequence of Seed
+        Seeds that it holds, but in which no subject has signal.
+
+    Returns
+    -------
+    DataFrame
+        ``seed``, ``state`` (mapped, refused), ``coverage``, ``subjects`` (with signal in the
+        seed), ``notes``, ``simulated``.
+    """
+    rows = []
+    for seed, n in zip(maps.seeds, maps.n.max(axis=1).tolist(), strict=True):
+        few = [f"signal in {n} of {maps.n_subjects} subjects"] if n < maps.n_subjects else []
+        rows.append((seed.name, "mapped", seed.coverage, n, "; ".join([*seed.notes, *few])))
+    rows += [(one.name, "refused", one.coverage, 0, one.what) for one in refused]
+    rows += [(seed.name, "refused", seed.coverage, 0, NO_SIGNAL) for seed in lost]
+    table = pd.DataFrame(rows, columns=["seed", "state", "coverage", "subjects", "notes"])
+    return table.assign(simulated=maps.simulated)
+
+
+def subject_labels(store: Store) -> dict[str, str]:
+    """Return subject → beginning of its files' names; InputError if two are the same."""
+    labels = {one.id: f"sub-{_label(one.id.removeprefix('sub-'))}" for one in store.subjects}
+    same = _same(labels)
+    if same:
+        raise InputError(
+            "two subjects would be written to one file",
+            where=", ".join(same),
+            remedy="name subjects so that they differ in letters and digits",
+        )
+    return labels
 
 
 def describe(maps: SeedMaps, seed: str) -> dict:
@@ -167,8 +237,10 @@ def describe(maps: SeedMaps, seed: str) -> dict:
     }
 
 
-def _stems(names: Sequence[str], connectome: str, space: Space, simulated: bool) -> dict[str, str]:
-    """Return seed → beginning of its files' names."""
+def file_stems(
+    names: Sequence[str], connectome: str, space: Space, simulated: bool
+) -> dict[str, str]:
+    """Return seed → beginning of its files' names; InputError if two are the same."""
     stems = {
         name: "_".join(
             [
@@ -180,15 +252,29 @@ def _stems(names: Sequence[str], connectome: str, space: Space, simulated: bool)
         )
         for name in names
     }
-    if len({stem.casefold() for stem in stems.values()}) < len(names):
+    same = _same(stems)
+    if same:
         raise InputError(
             "two seeds would be written to one file",
-            where=", ".join(names),
+            where=", ".join(same),
             remedy="name seeds so that they differ in letters and digits",
         )
     return stems
 
 
+def _same(labels: dict[str, str]) -> list[str]:
+    """Return the first names whose labels differ in case at most."""
+    by_label: dict[str, list[str]] = {}
+    for name, label in labels.items():
+        by_label.setdefault(label.casefold(), []).append(name)
+    return next((names for names in by_label.values() if len(names) > 1), [])
+
+
 def _label(name: str) -> str:
-    """Return a BIDS label: letters and digits."""
-    return re.sub(r"[^0-9A-Za-z]", "", name) or "unnamed"
+    """Return a BIDS label: letters and digits of English, and a digest where others are lost."""
+    plain = unicodedata.normalize("NFKD", name)
+    label = re.sub(r"[^0-9A-Za-z]", "", plain)
+    lost = any(letter.isalnum() and not letter.isascii() for letter in plain)
+    if lost or not label:
+        label += hashlib.sha256(name.encode()).hexdigest()[:8]
+    return label

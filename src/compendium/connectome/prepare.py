@@ -110,14 +110,16 @@ def prepare(
         unit="subject",
         disable=None if progress else True,
     ):
-        entry = _finished_subject(folder, names[subject_id], subject_id, fingerprints)
+        entry = _finished_subject(
+            folder, names[subject_id], subject_id, options.dtype, fingerprints
+        )
         if entry is None:
             subject = connectome.load_subject(subject_id)
+            runs = _clean(subject, connectome, options)
             if not announced:
                 remaining = connectome.n_subjects - len(entries)
-                _announce_need(folder, connectome, subject, options, remaining, announce)
+                _announce_need(folder, connectome, runs, options, remaining, announce)
                 announced = True
-            runs = _clean(subject, connectome, options)
             with explaining_full_disk(folder):
                 entry = _write_subject(
                     folder, names[subject_id], subject, runs, options, fingerprints
@@ -174,7 +176,14 @@ def _resume(folder: Path, plan: dict, fingerprints: _Fingerprints) -> Store | No
             )
         return None
     # what JSON cannot tell apart (tuples and lists) must not look like a difference
-    if digest_of(_read_json(begun)) != digest_of(plan):
+    known = _read_plan(begun)
+    if known is None:
+        raise InputError(
+            "the note of what is prepared here is damaged",
+            where=str(begun),
+            remedy="delete the store and prepare it anew, or name another folder",
+        )
+    if digest_of(known) != digest_of(plan):
         raise InputError(
             "the folder holds a preparation of other data or with other options",
             where=str(folder),
@@ -199,23 +208,33 @@ def _resume(folder: Path, plan: dict, fingerprints: _Fingerprints) -> Store | No
 
 
 def _finished_subject(
-    folder: Path, name: str, subject_id: str, fingerprints: _Fingerprints
+    folder: Path, name: str, subject_id: str, dtype: str, fingerprints: _Fingerprints
 ) -> dict | None:
     """Return the entry of a subject that is already whole in the store."""
     sidecar = folder / f"subjects/{name}.json"
     if not sidecar.is_file():
         return None
-    entry = _read_json(sidecar)
+    try:
+        entry = json.loads(sidecar.read_text(encoding="utf-8"))
+        sizes = {file["name"]: file["bytes"] for file in entry["files"]}
+        same = entry["sources"] == fingerprints(subject_id)
+    except (ValueError, TypeError, KeyError):  # a damaged entry counts as none: it is made anew
+        return None
     whole = all(
-        (folder / file["name"]).is_file()
-        and (folder / file["name"]).stat().st_size == file["bytes"]
-        for file in entry["files"]
+        (folder / file).is_file() and (folder / file).stat().st_size == size
+        for file, size in sizes.items()
     )
-    return entry if whole and entry["sources"] == fingerprints(subject_id) else None
+    # without the probes of every subject the error of rounding cannot be told
+    probed = dtype != "int16" or (folder / f"probes/{name}.npy").is_file()
+    return entry if whole and probed and same else None
 
 
-def _read_json(path: Path) -> dict:
-    return json.loads(path.read_text(encoding="utf-8"))
+def _read_plan(path: Path) -> dict | None:
+    """Return the plan of a preparation that was begun; None if the file is damaged."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except ValueError:
+        return None
 
 
 def _file_names(subject_ids: Sequence[str]) -> dict[str, str]:
@@ -228,14 +247,14 @@ def _file_names(subject_ids: Sequence[str]) -> dict[str, str]:
 def _announce_need(
     folder: Path,
     connectome: Connectome,
-    subject: Subject,
+    runs: list[CleanRun],
     options: Options,
     remaining: int,
     announce: Callable[[str], None],
 ) -> None:
-    volumes = sum(len(run) for run in subject.runs)
+    columns = sum(run.n_columns for run in runs)
     size = np.dtype(options.dtype).itemsize
-    per_subject = connectome.space.n_locations * (volumes * size + 4 * len(subject.runs))
+    per_subject = connectome.space.n_locations * (columns * size + 4 * len(runs))
     need = remaining * per_subject
     announce(
         f"{connectome.name}: {remaining} subjects of {connectome.n_subjects} to prepare, about "

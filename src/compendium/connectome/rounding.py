@@ -63,7 +63,8 @@ class Probe:
 def measured_error(folder: Path, names: Sequence[str]) -> dict | None:
     """Return how far rounding moves the group's t at the probes.
 
-    None for fewer subjects than give a steady t, or if no probe has signal in all of them.
+    None for fewer subjects than give a steady t, or if no probe has signal in all of them or
+    differs between them.
     """
     if len(names) < FEWEST:
         return None
@@ -72,7 +73,11 @@ def measured_error(folder: Path, names: Sequence[str]) -> dict | None:
     if not known.any():
         return None
     z = z[:, :, known]
-    t = z.mean(axis=0) / (z.std(axis=0, ddof=1) / np.sqrt(len(z)))
+    spread = z.std(axis=0, ddof=1)
+    known = (spread > 0).all(axis=0)  # subjects that are all the same have no t
+    if not known.any():
+        return None
+    t = z.mean(axis=0)[:, known] / (spread[:, known] / np.sqrt(len(z)))
     difference = np.abs(t[0] - t[1])
     return {
         "subjects": len(names),

@@ -198,7 +198,7 @@ def simulate_connectome(
     Raises
     ------
     InputError
-        If the layout is unknown or a size is not positive.
+        If the layout is unknown, a size is not positive, or an amount is negative.
 
     Examples
     --------
@@ -209,8 +209,14 @@ def simulate_connectome(
     >>> [run.shape == (60, connectome.space.n_locations) for run in subject.runs]
     [True, True]
     """
-    if min(resolution, n_subjects, n_runs, n_volumes) <= 0:
-        raise InputError("voxel size, subjects, runs and volumes must be above zero")
+    sizes = (resolution, n_subjects, n_runs, n_volumes, repetition_time)
+    if not all(0 < size < np.inf for size in sizes):
+        raise InputError(
+            "voxel size, subjects, runs, volumes and repetition time must be above zero"
+        )
+    amounts = (pain_network, global_signal, noise_sd, smoothing, gain_sd, seed)
+    if not all(0 <= amount < np.inf for amount in amounts) or noise_sd == 0:
+        raise InputError("loadings, smoothing, gain and seed are zero or above, the noise above")
     space = brain_space(float(resolution))
     if layout not in LAYOUTS:
         raise InputError(f"unknown layout {layout!r}", remedy=f"use one of {sorted(LAYOUTS)}")

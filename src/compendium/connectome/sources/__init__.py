@@ -52,10 +52,11 @@ def _below(where: str, endings: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(f"{where}/*{ending}" for ending in endings)
 
 
-# in the order in which they are looked for: a folder of XCP-D holds volumes and tables
+# in the order in which they are looked for: a folder of XCP-D holds volumes and tables, and one
+# of fMRIPrep volumes and dense series that are not denoised
 FORMATS: dict[str, Format] = {
     "leaddbs": Format(
-        "Lead-DBS", ("dataset_volsurf.mat", "dataset_info.json"), open_leaddbs, ("subset",)
+        "Lead-DBS", ("dataset_volsurf.mat", "dataset_info.json"), open_leaddbs, ("subset", "tr")
     ),
     "gsp": Format("GSP1000 open release", _below("**", ENDINGS), open_gsp, ("mask",)),
     "xcpd": Format(
@@ -63,6 +64,12 @@ FORMATS: dict[str, Format] = {
         _below("sub-*/**", XCPD),
         open_xcpd,
         ("space", "res", "task", "mask"),
+    ),
+    "fmriprep": Format(
+        "fMRIPrep",
+        _below("sub-*/**", FMRIPREP),
+        open_fmriprep,
+        ("space", "res", "task", "mask", "strategy"),
     ),
     "cifti": Format(
         "CIFTI dense series",
@@ -75,15 +82,9 @@ FORMATS: dict[str, Format] = {
         "XCP-D parcellated tables",
         ("sub-*/**/*_timeseries.tsv",),
         open_parcellated,
-        ("atlas", "task", "labels", "table"),
+        ("atlas", "task", "space", "labels", "table"),
     ),
-    "fmriprep": Format(
-        "fMRIPrep",
-        _below("sub-*/**", FMRIPREP),
-        open_fmriprep,
-        ("space", "res", "task", "mask", "strategy"),
-    ),
-    "nimlab": Format("one .npy per subject", ("*.npy",), open_nimlab, ("mask",)),
+    "nimlab": Format("one .npy per subject", ("*.npy",), open_nimlab, ("mask", "tr")),
 }
 # how the text of an option is understood, where it is not just text
 MEANING: dict[str, Callable[[str], object]] = {
@@ -126,7 +127,9 @@ def open_connectome(source: str | Path, root: Path = Path()) -> Connectome:
     kind = options.pop("kind", None)
     if text in NAMED and not options and kind is None:
         return NAMED[text](root)
-    folder = Path(text)
+    folder = Path(text).absolute()  # "." has a name too, and a link keeps its own
+    if ".." in folder.parts:
+        folder = folder.resolve()
     if not folder.is_dir():
         raise InputError(
             "this is one file, a connectome is a folder of many subjects"
@@ -174,7 +177,8 @@ def recognise(folder: Path) -> str:
     for key, known in FORMATS.items():
         for sign in known.signs:
             for path in folder.glob(sign):
-                if not path.stem.endswith((NORMS, "_desc-confounds_timeseries")):
+                hidden = path.name.startswith(".")
+                if not hidden and not path.stem.endswith((NORMS, "_desc-confounds_timeseries")):
                     return key
     raise InputError(
         "no known layout of a connectome is in this folder",

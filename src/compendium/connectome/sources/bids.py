@@ -1,7 +1,7 @@
 """BIDS derivatives of volumes: fMRIPrep (with its confounds) and XCP-D (denoised)."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from compendium.errors import InputError
 
 FMRIPREP = tuple(f"_desc-preproc_bold{image}" for image in IMAGES)
 XCPD = tuple(f"_desc-denoised_bold{image}" for image in IMAGES)
+OWN_SPACES = ("T1w", "T2w", "boldref", "func", "individual")
 STRATEGY = ("motion", "high_pass", "wm_csf")
 DENOISED = "denoised by XCP-D; the degrees of freedom that cost are not known and not subtracted"
 
@@ -55,7 +56,8 @@ def open_fmriprep(
     InputError
         If nothing fits, several spaces or tasks fit, or confounds are missing.
     """
-    found = choose(Path(folder), FMRIPREP, space=space, res=res, task=task)
+    chosen = choose(Path(folder), FMRIPREP, task=task, space=space, res=res)
+    found = chosen.subjects
     return open_nifti(
         Path(folder).name,
         _with_masks(found, confounds=True),
@@ -67,6 +69,7 @@ def open_fmriprep(
             "format": "BIDS derivatives, fMRIPrep",
             "processing": f"confounds regressed: {', '.join(strategy)} (nilearn load_confounds); "
             "their degrees of freedom are subtracted",
+            "left_out": list(chosen.left_out),
         },
     )
 
@@ -84,7 +87,8 @@ def open_xcpd(
     See `open_fmriprep` for the parameters; the files are
     ``sub-*/[ses-*/]func/*_desc-denoised_bold.nii.gz`` and are used as they are.
     """
-    found = choose(Path(folder), XCPD, space=space, res=res, task=task)
+    chosen = choose(Path(folder), XCPD, task=task, space=space, res=res)
+    found = chosen.subjects
     return open_nifti(
         Path(folder).name,
         _with_masks(found),
@@ -94,6 +98,7 @@ def open_xcpd(
             "source": f"XCP-D derivatives in {Path(folder).name}",
             "format": "BIDS derivatives, XCP-D denoised",
             "processing": DENOISED,
+            "left_out": list(chosen.left_out),
         },
     )
 
@@ -123,6 +128,14 @@ class FmriprepConfounds:
                 f"subject {subject}: {len(table)} rows of confounds, {n_volumes} volumes",
                 where=bold.name,
             )
+        holes = table.columns[table.isna().any()].tolist()
+        if holes:
+            raise InputError(
+                f"subject {subject}: the confound {holes[0]} has no number in volume "
+                f"{int(table[holes[0]].isna().argmax()) + 1}",
+                where=bold.name,
+                remedy="mend its confounds table, or choose another strategy=...",
+            )
         left_out = np.ones(n_volumes, bool)
         left_out[slice(None) if kept is None else kept] = False
         return np.hstack([table.to_numpy(float), np.eye(n_volumes)[:, left_out]])
@@ -140,14 +153,37 @@ def entities(path: Path) -> dict[str, str]:
 
 
 def find_files(folder: Path, endings: tuple[str, ...]) -> list[Path]:
-    """Return the files below a folder whose names end in one of the endings, sorted."""
-    return sorted(path for path in Path(folder).rglob("*") if path.name.endswith(endings))
+    """Return the files below a folder whose names end in one of the endings, sorted.
+
+    Hidden files are none: some systems keep notes of their own in them, under the same endings.
+    """
+    return sorted(
+        path
+        for path in Path(folder).rglob("*")
+        if path.name.endswith(endings) and not path.name.startswith(".")
+    )
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """The files of a connectome.
+
+    Attributes
+    ----------
+    subjects : dict
+        Subject → files of its runs, in the order of the subjects and of the file names.
+    left_out : tuple of str
+        What is in the folder and is not read, and why.
+    """
+
+    subjects: dict[str, list[Path]]
+    left_out: tuple[str, ...]
 
 
 def choose(
     folder: Path, endings: tuple[str, ...], having: str = "sub", **wanted: str | None
-) -> dict[str, list[Path]]:
-    """Return subject → files that fit, every entity in `wanted` being the same throughout.
+) -> Chosen:
+    """Return the files that fit, every entity in `wanted` being the same throughout.
 
     Parameters
     ----------
@@ -162,13 +198,13 @@ def choose(
 
     Returns
     -------
-    dict
-        In the order of the subjects and of the file names.
+    Chosen
+        Without files that hold others once more: runs joined, single echoes.
 
     Raises
     ------
     InputError
-        If nothing fits, or an entity has several values and none is chosen.
+        If nothing fits, an entity has several values and none is chosen, or a run is there twice.
     """
     files = [path for path in find_files(folder, endings) if {"sub", having} <= set(entities(path))]
     if not files:
@@ -190,10 +226,54 @@ def choose(
             raise InputError(
                 f"no file with {key}={value!r}; there are {', '.join(values)}", where=str(folder)
             )
+    refuse_twice(files, folder)
+    again = _held_by_others(files)
     subjects: dict[str, list[Path]] = {}
     for path in files:
-        subjects.setdefault(f"sub-{entities(path)['sub']}", []).append(path)
-    return subjects
+        if path not in again:
+            subjects.setdefault(f"sub-{entities(path)['sub']}", []).append(path)
+    folders = sorted(path.name for path in Path(folder).glob("sub-*") if path.is_dir())
+    left_out = [f"{path.name}: {reason}" for path, reason in again.items()]
+    left_out += [f"{name}: no file that fits" for name in folders if name not in subjects]
+    return Chosen(subjects, tuple(left_out))
+
+
+def refuse_twice(files: Iterable[Path], folder: Path) -> None:
+    """Raise `InputError` if two files are the same run: packed and not, or a copy elsewhere."""
+    known: dict[str, Path] = {}
+    for path in files:
+        other = known.setdefault(path.name.split(".")[0], path)
+        if other != path:
+            raise InputError(
+                f"the same run is there twice, also as {other.relative_to(folder)}",
+                where=str(path.relative_to(folder)),
+                remedy="keep one of them",
+            )
+
+
+def _held_by_others(files: Sequence[Path]) -> dict[Path, str]:
+    """Return files whose volumes are in others too, and how: joined runs, and single echoes."""
+    names = {path: path.name.split(".")[0] for path in files}
+    of_runs = {_without(name, *keys) for name in names.values() if "_run-" in name
+               for keys in (("run",), ("run", "dir"))}  # fmt: skip
+    again = {}
+    for path, name in names.items():
+        if "_echo-" in name:
+            if _without(name, "echo") not in names.values():
+                raise InputError(
+                    "one echo of a run that has several",
+                    where=path.name,
+                    remedy="combine the echoes (fMRIPrep does), and leave the single ones out",
+                )
+            again[path] = "one echo; the combined series is read"
+        elif "_run-" not in name and name in of_runs:
+            again[path] = "several runs joined; they are read one by one"
+    return again
+
+
+def _without(name: str, *keys: str) -> str:
+    """Return a BIDS name without some entities."""
+    return re.sub(rf"_(?:{'|'.join(keys)})-[A-Za-z0-9+]+", "", name)
 
 
 def _with_masks(
@@ -214,11 +294,18 @@ def _confounds_of(bold: Path) -> tuple[Path, ...]:
 
 
 def _mask_of(bold: Path) -> Path | None:
-    stem = re.sub(r"_desc-[A-Za-z0-9]+_bold", "_desc-brain_mask", bold.name)
-    mask = bold.with_name(stem)
-    return mask if mask.is_file() else None
+    stem = re.sub(r"_desc-[A-Za-z0-9]+_bold.*", "_desc-brain_mask", bold.name)
+    found = (bold.with_name(stem + ending) for ending in IMAGES)
+    return next((mask for mask in found if mask.is_file()), None)
 
 
 def _template(found: Mapping[str, list[Path]]) -> str:
     first = next(iter(found.values()))[0]
-    return entities(first).get("space", "unknown")
+    space = entities(first).get("space", "unknown")
+    if space in OWN_SPACES:
+        raise InputError(
+            f"the images are in each person's own space (space-{space})",
+            where=first.name,
+            remedy="let fMRIPrep or XCP-D write them in a space of MNI152 too",
+        )
+    return space

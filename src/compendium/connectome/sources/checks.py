@@ -12,6 +12,7 @@ from compendium.errors import InputError
 
 MINIMUM_VOLUMES = 10
 MINIMUM_PRESENT = 0.5  # share of locations that must carry a signal in a run
+LONGEST_STEP = 60.0  # s between volumes
 MINIMUM_INSIDE = 0.5  # share of voxels that must lie in the MNI152 brain
 
 
@@ -96,6 +97,21 @@ def common_repetition_time(steps: Mapping[Path, float | None], subject: str) -> 
     return stated[0][1] if stated else None
 
 
+def check_repetition_time(stated: object, where: str) -> float:
+    """Return seconds between volumes as a number; InputError unless they are some."""
+    try:
+        seconds = float(stated)
+    except (TypeError, ValueError):
+        seconds = float("nan")
+    if not 0 < seconds < LONGEST_STEP:
+        raise InputError(
+            f"{stated!r} is no repetition time",
+            where=where,
+            remedy=f"give the seconds between volumes, above 0 and below {LONGEST_STEP:g}",
+        )
+    return seconds
+
+
 def check_space(space: VoxelSpace, where: str) -> VoxelSpace:
     """Return the space if its voxels lie in the MNI152 brain.
 
@@ -119,6 +135,10 @@ def check_space(space: VoxelSpace, where: str) -> VoxelSpace:
         raise InputError(
             f"the affine gives voxels of {' x '.join(f'{size:g}' for size in sizes)} mm",
             where=where,
+        )
+    if not space.n_locations:
+        raise InputError(
+            "the mask holds no voxel", where=where, remedy="its voxels above zero are read"
         )
     inside = in_brain(space.coordinates).mean()
     if inside < MINIMUM_INSIDE:

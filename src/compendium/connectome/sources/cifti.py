@@ -16,7 +16,7 @@ import scipy.sparse as sp
 from scipy.spatial import cKDTree
 
 from compendium.connectome.model import Connectome, Subject, VoxelSpace
-from compendium.connectome.sources.bids import choose, entities, find_files
+from compendium.connectome.sources.bids import Chosen, choose, entities, find_files
 from compendium.connectome.sources.checks import check_run, check_space, common_repetition_time
 from compendium.connectome.sources.nifti import READ_ERRORS
 from compendium.datasets import open_package
@@ -75,9 +75,10 @@ def open_cifti(
     if not found:
         raise InputError(f"no file *{ending}", where=str(folder))
     if any("sub" in entities(path) for path in found):
-        files = _bids_files(folder, ending, desc, task)
+        chosen = _bids_files(folder, ending, desc, task)
     else:
-        files = _hcp_files(folder, found)
+        chosen = Chosen(_hcp_files(folder, found), ())
+    files = chosen.subjects
     first = next(iter(files.values()))[0]
     models = None
     for subject, paths in files.items():
@@ -88,7 +89,14 @@ def open_cifti(
                 raise InputError(
                     f"subject {subject} has other greyordinates than {first.name}", where=path.name
                 )
-    vertices = _vertices(surfaces, root)
+    if models.affine is None:
+        raise InputError(
+            "the files hold the cortex alone, and no volume that says where the brain lies",
+            where=first.name,
+            remedy="give series of the whole 91k greyordinates, or parcellated tables",
+        )
+    has_cortex = np.isin(models.name, list(CORTEX)).any()
+    vertices = _vertices(surfaces, root) if has_cortex else []
     space, gather = place_greyordinates(models, vertices, first.name)
     return Connectome(
         name=folder.name,
@@ -101,6 +109,7 @@ def open_cifti(
             "processing": "as found; each cortical voxel is the mean of the vertices within "
             f"{RIBBON:g} mm",
             "n_greyordinates": len(models),
+            "left_out": list(chosen.left_out),
         },
         sources={name: tuple(paths) for name, paths in files.items()},
     )
@@ -127,8 +136,6 @@ def place_greyordinates(
     gather : sparse array, shape (n_greyordinates, n_voxels), float32
         ``series @ gather`` gives the voxels' series; every column sums to 1.
     """
-    if models.affine is None or models.volume_shape is None:
-        raise InputError("the file has no volume models, so no grid", where=where)
     affine, shape = np.asarray(models.affine, float), tuple(int(n) for n in models.volume_shape)
     is_voxel = np.asarray(models.volume_mask)
     columns = np.flatnonzero(is_voxel)
@@ -184,23 +191,29 @@ def _ribbon(
     return np.column_stack([columns[found], np.repeat(flat[free], counts)])
 
 
-def _bids_files(
-    folder: Path, ending: str, desc: str | None, task: str | None
-) -> dict[str, list[Path]]:
-    files = choose(folder, (ending,), desc=desc, task=task)
-    first = next(iter(files.values()))[0]
+def _bids_files(folder: Path, ending: str, desc: str | None, task: str | None) -> Chosen:
+    chosen = choose(folder, (ending,), task=task, desc=desc)
+    first = next(iter(chosen.subjects.values()))[0]
     if "desc" not in entities(first):
         raise InputError(
             "fMRIPrep's dense series are not denoised",
             where=first.name,
-            remedy="denoise them with XCP-D, or use fMRIPrep's volumes, which are cleaned here",
+            remedy="denoise them with XCP-D, or use fMRIPrep's volumes, which are cleaned here "
+            "(FOLDER?kind=fmriprep)",
         )
-    return files
+    return chosen
 
 
 def _hcp_files(folder: Path, found: list[Path]) -> dict[str, list[Path]]:
     """Return subject → runs of a tree with one folder per subject, or of a flat folder."""
     rest = [path for path in found if "REST" in path.name]
+    flat = [path for path in rest if path.parent == folder]
+    if flat:
+        raise InputError(
+            f"the folder does not say whose run {flat[0].name} is",
+            where=str(folder),
+            remedy="give each subject a folder of its own, as the Human Connectome Project does",
+        )
     files: dict[str, list[Path]] = {}
     for path in rest or found:
         parts = path.relative_to(folder).parts

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 from compendium.connectome.model import Connectome
-from compendium.connectome.sources.bids import find_files
+from compendium.connectome.sources.bids import find_files, refuse_twice
 from compendium.connectome.sources.nifti import IMAGES, RunFiles, open_nifti
 from compendium.errors import InputError
 
@@ -33,7 +33,9 @@ def open_gsp(folder: Path, mask: Path | None = None) -> Connectome:
     """
     folder = Path(folder)
     runs: dict[str, list[RunFiles]] = {}
-    for path in find_files(folder, ENDINGS):
+    files = find_files(folder, ENDINGS)
+    refuse_twice(files, folder)
+    for path in files:
         match = re.match(r"sub-[A-Za-z0-9]+", path.name) or re.match(
             r"sub-[A-Za-z0-9]+", path.relative_to(folder).parts[0]
         )

@@ -14,7 +14,7 @@ from scipy.io import loadmat
 from scipy.io.matlab import MatReadError
 
 from compendium.connectome.model import Connectome, Subject, VoxelSpace
-from compendium.connectome.sources.checks import check_run, check_space
+from compendium.connectome.sources.checks import check_repetition_time, check_run, check_space
 from compendium.errors import InputError
 
 READ_ERRORS = (
@@ -30,7 +30,9 @@ READ_ERRORS = (
 )
 
 
-def open_leaddbs(folder: Path, subset: str | None = None) -> Connectome:
+def open_leaddbs(
+    folder: Path, subset: str | None = None, tr: str | float | None = None
+) -> Connectome:
     """Return a connectome in Lead-DBS's layout.
 
     Parameters
@@ -39,6 +41,8 @@ def open_leaddbs(folder: Path, subset: str | None = None) -> Connectome:
         Holds ``dataset_volsurf.mat`` (MAT v5 or v7.3) and ``vol/<run>.mat``.
     subset : str, optional
         Name of a subset in ``dataset_info.json``; all subjects by default.
+    tr : float, optional
+        Seconds between volumes, which the layout does not state; needed for a band.
 
     Returns
     -------
@@ -52,6 +56,7 @@ def open_leaddbs(folder: Path, subset: str | None = None) -> Connectome:
         file is missing, or the volume's description is incomplete.
     """
     folder = Path(folder)
+    step = None if tr is None else check_repetition_time(tr, "tr=")
     info = _read_info(folder / "dataset_info.json")
     kind = info.get("type", "fMRI_timecourses")
     if kind != "fMRI_timecourses":
@@ -73,12 +78,13 @@ def open_leaddbs(folder: Path, subset: str | None = None) -> Connectome:
         space=space,
         subject_ids=tuple(files),
         load_subject=_Loader(
-            files, len(volume.outidx), kept, float(info.get("formatversion", 1.0)) > 1
+            files, len(volume.outidx), kept, info.get("formatversion", 1.0) > 1, step
         ),
         provenance={
             "source": f"Lead-DBS connectome {folder.name}",
             "format": "Lead-DBS fMRI_timecourses",
             "subset": subset or "all subjects",
+            "repetition_time": step,
             "repeated_voxels_left_out": len(volume.outidx) - len(kept),
             "runs_per_subject": sorted({len(names) for names in files.values()}),
         },
@@ -100,13 +106,14 @@ class _Loader:
     n_stored: int
     kept: np.ndarray
     time_first: bool
+    repetition_time: float | None
 
     def __call__(self, subject_id: str) -> Subject:
         runs = []
         for path in self.files[subject_id]:
             run = _oriented(path, subject_id, self.n_stored, self.time_first)
             runs.append(check_run(run[:, self.kept], subject_id, path.name))
-        return Subject(subject_id, tuple(runs), None)
+        return Subject(subject_id, tuple(runs), self.repetition_time)
 
 
 def _oriented(path: Path, subject: str, n_stored: int, time_first: bool) -> np.ndarray:
@@ -131,9 +138,16 @@ def _read_info(path: Path) -> dict:
     if not path.is_file():
         return {}
     try:
-        return json.loads(path.read_text(encoding="utf-8-sig"))
+        info = json.loads(path.read_text(encoding="utf-8-sig"))
     except ValueError as error:
         raise InputError(f"not JSON ({error})", where=path.name) from error
+    if not isinstance(info, dict):
+        raise InputError("a description of a data set is a JSON object", where=path.name)
+    version = info.get("formatversion", 1.0)
+    try:
+        return info | {"formatversion": float(version)}
+    except (TypeError, ValueError) as error:
+        raise InputError(f"the formatversion {version!r} is no number", where=path.name) from error
 
 
 def _read_volume(path: Path) -> _Volume:
@@ -209,23 +223,28 @@ def _select(
 ) -> dict[str, tuple[str, ...]]:
     if subset is None:
         return subjects
+    where, names = f"{folder.name}/dataset_info.json", list(subjects)
     known = info.get("subsets", [])
     known = [known] if isinstance(known, dict) else known
-    for entry in known:
-        if entry["name"] == subset:
-            names = list(subjects)
-            chosen = np.ravel(entry["subs"]).astype(int)
-            if len(chosen) and (chosen.min() < 1 or chosen.max() > len(names)):
-                raise InputError(
-                    f"the subset {subset!r} names subject {chosen.max()} of {len(names)}",
-                    where=f"{folder.name}/dataset_info.json",
-                )
-            return {names[number - 1]: subjects[names[number - 1]] for number in chosen}
-    raise InputError(
-        f"there is no subset {subset!r}",
-        where=f"{folder.name}/dataset_info.json",
-        remedy=f"use one of {[entry['name'] for entry in known]}",
-    )
+    try:
+        subsets = {str(entry["name"]): np.ravel(entry["subs"]).astype(float) for entry in known}
+    except (TypeError, KeyError, ValueError) as error:
+        raise InputError(
+            f"the subsets are no list of a name and numbers of subjects each ({error!r})",
+            where=where,
+        ) from error
+    if subset not in subsets:
+        raise InputError(
+            f"there is no subset {subset!r}",
+            where=where,
+            remedy=f"use one of {', '.join(subsets) or 'none'}",
+        )
+    wrong = [number for number in subsets[subset] if number not in range(1, len(names) + 1)]
+    if wrong or not len(subsets[subset]):
+        what = f"subject {wrong[0]:g} of {len(names)}" if wrong else "no subject"
+        raise InputError(f"the subset {subset!r} names {what}", where=where)
+    chosen = [names[int(number) - 1] for number in subsets[subset]]
+    return {name: subjects[name] for name in chosen}
 
 
 def _run_file(folder: Path, run: str, subject: str) -> Path:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from xml.parsers.expat import ExpatError
 
 import nibabel as nib
 import numpy as np
@@ -13,6 +14,7 @@ from isal import igzip, isal_zlib
 
 from compendium.connectome.model import Connectome, Subject, VoxelSpace
 from compendium.connectome.sources.checks import (
+    check_repetition_time,
     check_run,
     check_space,
     common_repetition_time,
@@ -30,6 +32,8 @@ READ_ERRORS = (
     isal_zlib.error,
     ValueError,
     nib.filebasedimages.ImageFileError,
+    nib.spatialimages.HeaderDataError,
+    ExpatError,
 )
 
 
@@ -54,7 +58,13 @@ class RunFiles:
     @property
     def all(self) -> tuple[Path, ...]:
         """Every file, for hashing."""
-        return (self.bold, *([self.mask] if self.mask else []), *self.others)
+        sidecar = sidecar_of(self.bold)
+        return (
+            self.bold,
+            *([self.mask] if self.mask else []),
+            *self.others,
+            *([sidecar] if sidecar.is_file() else []),
+        )
 
 
 def open_nifti(
@@ -131,7 +141,7 @@ class _Loader:
         for files in self.runs[subject_id]:
             run = read_volumes(files.bold, self.space, subject_id)
             if files.mask is not None:
-                own = _read_mask(files.mask, self.space.shape, self.space.affine)
+                own = _mask_on_grid(files.mask, self.space.shape, self.space.affine)
                 run[:, ~own[tuple(self.space.indices.T)]] = np.nan
             run = check_run(run, subject_id, files.bold.name)
             if self.confounds is not None:
@@ -156,7 +166,22 @@ def read_grid(path: Path, subject: str) -> tuple[tuple[int, int, int], np.ndarra
             f"subject {subject}: a {len(shape)}D image of shape {shape} where a 4D series is due",
             where=path.name,
         )
+    check_placed(image, path.name)
     return tuple(int(size) for size in shape[:3]), affine
+
+
+def check_placed(image: nib.spatialimages.SpatialImage, where: str) -> None:
+    """Raise `InputError` if an image's header does not say where it lies."""
+    if isinstance(image, nib.Nifti1Pair) and not (
+        image.header["sform_code"] > 0 or image.header["qform_code"] > 0
+    ):
+        # nibabel would put its middle at the origin, and the left where the right is
+        raise InputError(
+            "the header does not say where the image lies (its sform and qform codes are 0)",
+            where=where,
+            remedy="write its place in MNI152 space into the header, for example with fslcpgeom "
+            "from an image on the same grid",
+        )
 
 
 def read_volumes(path: Path, space: VoxelSpace, subject: str) -> np.ndarray:
@@ -219,14 +244,19 @@ def repetition_time(path: Path) -> float | None:
 
 def repetition_time_of_sidecar(path: Path) -> float | None:
     """Return the repetition time (s) that the JSON file beside a BIDS file states, or None."""
-    sidecar = path.with_name(path.name.split(".")[0] + ".json")
+    sidecar = sidecar_of(path)
     if not sidecar.is_file():
         return None
     try:
-        stated = json.loads(sidecar.read_text(encoding="utf-8")).get("RepetitionTime")
+        stated = json.loads(sidecar.read_text(encoding="utf-8-sig")).get("RepetitionTime")
     except (ValueError, AttributeError) as error:
         raise InputError(f"not a JSON object ({error})", where=sidecar.name) from error
-    return float(stated) if stated else None
+    return None if stated is None else check_repetition_time(stated, sidecar.name)
+
+
+def sidecar_of(path: Path) -> Path:
+    """Return where the JSON file beside a BIDS file lies, whether it is there or not."""
+    return path.with_name(path.name.split(".")[0] + ".json")
 
 
 def _unreadable(path: Path, subject: str, error: Exception) -> InputError:
@@ -260,7 +290,7 @@ def _mask(
     shape: tuple[int, int, int], affine: np.ndarray, mask: Path | None, path: Path
 ) -> np.ndarray:
     if mask is not None:
-        return _read_mask(mask, shape, affine)
+        return _mask_on_grid(mask, shape, affine)
     places = np.argwhere(np.ones(shape, bool))
     inside = in_brain(nib.affines.apply_affine(affine, places)).reshape(shape)
     volume = inside.sum() * abs(np.linalg.det(affine[:3, :3])) / 1e6
@@ -274,16 +304,26 @@ def _mask(
 
 
 @lru_cache(maxsize=8)
-def _read_mask_file(path: Path) -> tuple[np.ndarray, np.ndarray]:
+def read_mask(path: Path) -> tuple[np.ndarray, np.ndarray]:
+    """Return which voxels of a 3D image lie above zero, and its affine; InputError if it is none.
+
+    A fourth axis of length 1 is left out.
+    """
     try:
         image = nib.load(path)
-        return np.asarray(image.dataobj) > 0, np.asarray(image.affine, float)
+        inside = np.asarray(image.dataobj) > 0
     except READ_ERRORS as error:
         raise InputError(f"the mask cannot be read ({error})", where=path.name) from error
+    check_placed(image, path.name)
+    if inside.ndim == 4 and inside.shape[3] == 1:
+        inside = inside[..., 0]
+    if inside.ndim != 3:
+        raise InputError(f"a mask is a 3D image, this one is {inside.ndim}D", where=path.name)
+    return inside, np.asarray(image.affine, float)
 
 
-def _read_mask(path: Path, shape: tuple[int, int, int], affine: np.ndarray) -> np.ndarray:
-    data, own = _read_mask_file(Path(path))
+def _mask_on_grid(path: Path, shape: tuple[int, int, int], affine: np.ndarray) -> np.ndarray:
+    data, own = read_mask(Path(path))
     if data.shape != shape or not np.allclose(own, affine, atol=1e-3):
         raise InputError("the mask is not on the images' grid", where=Path(path).name)
     return data

@@ -3,18 +3,20 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-import nibabel as nib
 import numpy as np
 
 from compendium.connectome.model import Connectome, Subject, VoxelSpace
-from compendium.connectome.sources.checks import check_run, check_space
+from compendium.connectome.sources.checks import check_repetition_time, check_run, check_space
+from compendium.connectome.sources.nifti import read_mask
 from compendium.errors import InputError
 
 NORMS = "_norms"
 USUAL_VOXELS = 292_019  # of FSL's MNI152_T1_2mm_brain_mask_dil
 
 
-def open_nimlab(folder: Path, mask: Path | None = None) -> Connectome:
+def open_nimlab(
+    folder: Path, mask: Path | None = None, tr: str | float | None = None
+) -> Connectome:
     """Return a connectome of ``<subject>.npy`` files.
 
     Parameters
@@ -25,6 +27,8 @@ def open_nimlab(folder: Path, mask: Path | None = None) -> Connectome:
     mask : Path, optional
         The image whose voxels above zero, in C order, are the columns; by default the one image
         in the folder.
+    tr : float, optional
+        Seconds between volumes, which the format does not state; needed for a band.
 
     Returns
     -------
@@ -37,8 +41,12 @@ def open_nimlab(folder: Path, mask: Path | None = None) -> Connectome:
         If there is no mask, or it has another number of voxels than the files.
     """
     folder = Path(folder)
-    files = {path.stem: (path,) for path in sorted(folder.glob("*.npy"))}
-    files = {name: path for name, path in files.items() if not name.endswith(NORMS)}
+    step = None if tr is None else check_repetition_time(tr, "tr=")
+    files = {
+        path.stem: (path,)
+        for path in sorted(folder.glob("*.npy"))
+        if not path.stem.endswith(NORMS) and not path.name.startswith(".")
+    }
     if not files:
         raise InputError("the folder holds no subject's .npy file", where=str(folder))
     widths = {name: _shape(path, name) for name, (path,) in files.items()}
@@ -54,12 +62,13 @@ def open_nimlab(folder: Path, mask: Path | None = None) -> Connectome:
         name=folder.name,
         space=space,
         subject_ids=tuple(files),
-        load_subject=_Loader({name: path for name, (path,) in files.items()}),
+        load_subject=_Loader({name: path for name, (path,) in files.items()}, step),
         provenance={
             "source": f"npy series of {folder.name}",
             "format": "nimlab npy, time x voxel",
             "processing": "each voxel's mean taken out; the norms files ignored; "
             "runs are joined in the files and cannot be told apart",
+            "repetition_time": step,
         },
         sources=files,
     )
@@ -68,11 +77,13 @@ def open_nimlab(folder: Path, mask: Path | None = None) -> Connectome:
 @dataclass(frozen=True)
 class _Loader:
     files: dict[str, Path]
+    repetition_time: float | None
 
     def __call__(self, subject_id: str) -> Subject:
         path = self.files[subject_id]
         run = check_run(_load(path, subject_id), subject_id, path.name)
-        return Subject(subject_id, (run - run.mean(axis=0, dtype=np.float64).astype(np.float32),))
+        run -= run.mean(axis=0, dtype=np.float64).astype(np.float32)
+        return Subject(subject_id, (run,), self.repetition_time)
 
 
 def _load(path: Path, subject: str) -> np.ndarray:
@@ -109,11 +120,7 @@ def _space(folder: Path, mask: Path | None, n_voxels: int) -> VoxelSpace:
             where=str(folder),
             remedy="put the mask image into the folder, or give it as `mask`",
         )
-    try:
-        image = nib.load(mask)
-        inside = np.asarray(image.dataobj) > 0
-    except (OSError, EOFError, ValueError, nib.filebasedimages.ImageFileError) as error:
-        raise InputError(f"the mask cannot be read ({error})", where=Path(mask).name) from error
+    inside, affine = read_mask(Path(mask))
     if inside.sum() != n_voxels:
         raise InputError(
             f"the mask has {int(inside.sum()):,} voxels, the files have {n_voxels:,}",
@@ -121,7 +128,7 @@ def _space(folder: Path, mask: Path | None, n_voxels: int) -> VoxelSpace:
         )
     space = VoxelSpace(
         tuple(int(size) for size in inside.shape),
-        np.asarray(image.affine, float),
+        affine,
         np.argwhere(inside).astype(np.int32),
         "unknown",
     )

@@ -1,5 +1,7 @@
 """Parcellated time series of XCP-D: one table per run, and the atlas they were made with."""
 
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,7 +12,7 @@ import pandas as pd
 from compendium.connectome.model import Connectome, ParcelSpace, Subject
 from compendium.connectome.sources.bids import DENOISED, choose, entities, find_files
 from compendium.connectome.sources.checks import check_run, common_repetition_time
-from compendium.connectome.sources.nifti import READ_ERRORS, repetition_time_of_sidecar
+from compendium.connectome.sources.nifti import READ_ERRORS, repetition_time_of_sidecar, sidecar_of
 from compendium.connectome.tissue import describe_parcels
 from compendium.errors import InputError
 
@@ -22,6 +24,7 @@ def open_parcellated(
     *,
     atlas: str | None = None,
     task: str | None = None,
+    space: str | None = None,
     labels: Path | None = None,
     table: Path | None = None,
 ) -> Connectome:
@@ -33,11 +36,12 @@ def open_parcellated(
         XCP-D's output.
     atlas : str, optional
         Value of the entity ``atlas`` (``seg`` in older releases); needed where there are several.
-    task : str, optional
+    task, space : str, optional
         As in `open_fmriprep`.
     labels, table : Path, optional
         The atlas's label image and its table (``index``, ``label``); by default
-        ``atlas-<name>*_dseg.nii.gz`` and ``.tsv`` anywhere in the folder.
+        ``atlas-<name>_*dseg.nii.gz`` and ``.tsv`` anywhere in the folder, in the tables' space
+        where there are several.
 
     Returns
     -------
@@ -52,26 +56,34 @@ def open_parcellated(
     folder = Path(folder)
     tables = find_files(folder, ENDINGS)
     key = "atlas" if any("atlas" in entities(path) for path in tables) else "seg"
-    found = choose(folder, ENDINGS, having=key, **{key: atlas, "task": task})
+    wanted = {key: atlas, "task": task, "space": space}
+    chosen = choose(folder, ENDINGS, having=key, **wanted)
+    found = chosen.subjects
     first = next(iter(found.values()))[0]
-    name = entities(first)[key]
-    image_path = labels or _one(folder, f"atlas-{name}*_dseg.nii*")
-    space = _space(image_path, table or _one(folder, f"atlas-{name}*_dseg.tsv"))
+    name, of_tables = entities(first)[key], entities(first).get("space")
+    image_path = labels or _atlas_file(folder, name, (".nii", ".nii.gz"), of_tables, "labels")
+    locations = _space(
+        image_path, table or _atlas_file(folder, name, (".tsv",), of_tables, "table")
+    )
     return Connectome(
         name=f"{folder.name}-{name}",
-        space=space,
+        space=locations,
         subject_ids=tuple(found),
         load_subject=_Loader(
             {subject: tuple(paths) for subject, paths in found.items()},
-            tuple(space.table["name"]),
+            tuple(locations.table["name"]),
         ),
         provenance={
             "source": f"XCP-D parcellated series in {folder.name}",
             "format": "XCP-D parcellated TSV",
             "atlas": name,
             "processing": DENOISED,
+            "left_out": list(chosen.left_out),
         },
-        sources={subject: tuple(paths) for subject, paths in found.items()},
+        sources={
+            subject: (*paths, *(path for path in map(sidecar_of, paths) if path.is_file()))
+            for subject, paths in found.items()
+        },
     )
 
 
@@ -102,15 +114,34 @@ class _Loader:
         return Subject(subject_id, tuple(runs), common_repetition_time(steps, subject_id))
 
 
-def _one(folder: Path, pattern: str) -> Path:
-    paths = sorted(folder.rglob(pattern))
+def _atlas_file(
+    folder: Path, atlas: str, endings: Sequence[str], space: str | None, option: str
+) -> Path:
+    """Return the one file of an atlas, of several that in the tables' space."""
+    name = re.compile(
+        rf"(?:.*_)?atlas-{re.escape(atlas)}_(?:.*_)?dseg(?:{'|'.join(map(re.escape, endings))})"
+    )
+    paths = [path for path in find_files(folder, tuple(endings)) if name.fullmatch(path.name)]
     if not paths:
         raise InputError(
-            f"the atlas's {pattern} is not in the folder",
+            f"the atlas's atlas-{atlas}_*dseg{endings[-1]} is not in the folder",
             where=str(folder),
-            remedy="copy XCP-D's sourcedata/atlases there, or give labels= and table=",
+            remedy=f"copy XCP-D's sourcedata/atlases there, or give {option}=",
+        )
+    if len(paths) > 1:
+        paths = [path for path in paths if space in _spaces(path)] or paths
+    if len(paths) > 1:
+        raise InputError(
+            f"{paths[0].name} and {paths[1].name}: which of them belongs to the tables?",
+            where=str(folder),
+            remedy=f"give the right one as {option}=",
         )
     return paths[0]
+
+
+def _spaces(path: Path) -> set[str | None]:
+    """Return under which names an atlas's file says where it lies; its table need not."""
+    return {entities(path).get("space"), entities(path).get("tpl")} - {None}
 
 
 def _space(image_path: Path, table_path: Path) -> ParcelSpace:
@@ -118,17 +149,35 @@ def _space(image_path: Path, table_path: Path) -> ParcelSpace:
         image = nib.load(image_path)
         labels = np.rint(np.asarray(image.dataobj)).astype(np.int32)
     except READ_ERRORS as error:
-        raise InputError(f"the atlas cannot be read ({error})", where=image_path.name) from error
+        raise InputError(
+            f"the atlas cannot be read ({error})", where=Path(image_path).name
+        ) from error
     if labels.ndim != 3:
-        raise InputError(f"a {labels.ndim}D image where labels are due", where=image_path.name)
-    rows = pd.read_csv(table_path, sep="\t")
+        raise InputError(
+            f"a {labels.ndim}D image where labels are due", where=Path(image_path).name
+        )
+    try:
+        rows = pd.read_csv(table_path, sep="\t", dtype=str, keep_default_na=False)
+    except (OSError, ValueError) as error:
+        raise InputError(
+            f"the atlas's table cannot be read ({error})",
+            where=Path(table_path).name,
+            remedy="it is text in UTF-8, tab-separated, with the columns index and label",
+        ) from error
     named = next((column for column in ("label", "name") if column in rows), None)
     if "index" not in rows or named is None:
-        raise InputError("the table needs the columns index and label", where=table_path.name)
-    rows = rows[rows["index"] != 0]
-    table = pd.DataFrame({"value": rows["index"].astype(int), "name": rows[named].astype(str)})
+        raise InputError("the table needs the columns index and label", where=Path(table_path).name)
+    index = pd.to_numeric(rows["index"], errors="coerce")
+    strange = rows["index"][index.isna() | (index % 1 != 0)]
+    if len(strange):
+        raise InputError(
+            f"the index {strange.iloc[0]!r} is no whole number",
+            where=f"{Path(table_path).name}, line {strange.index[0] + 2}",
+        )
+    rows, index = rows[index != 0], index[index != 0]
+    table = pd.DataFrame({"value": index.astype(int), "name": rows[named]})
     if table["name"].duplicated().any() or table["value"].duplicated().any():
-        raise InputError("a parcel occurs twice", where=table_path.name)
+        raise InputError("a parcel occurs twice", where=Path(table_path).name)
     affine = np.asarray(image.affine, float)
     template = entities(image_path).get("space") or entities(image_path).get("tpl") or "unknown"
     return ParcelSpace(
