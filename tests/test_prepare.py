@@ -519,3 +519,90 @@ def test_a_cut_file_is_named_when_its_rows_are_to_be_read(tmp_path):
     subject.path.unlink()
     with pytest.raises(InputError, match="is gone"):
         subject.rows_at(places)
+
+
+# what is taken out, and what is then left
+
+
+def test_a_regressor_outside_the_band_takes_nothing_and_costs_nothing():
+    """fMRIPrep's slow cosines lie below a usual band: in it they are rounding, no series."""
+    rng = np.random.default_rng(7)
+    n = 200
+    slow = np.column_stack([np.cos(np.pi * (np.arange(n) + 0.5) * k / n) for k in range(1, 7)])
+    run = rng.standard_normal((n, 50))
+    plain = clean_run(run, Cleaning((0.02, 0.1)), 2.0)
+    for scale in (1, 1e6, 1e-6):
+        clean = clean_run(run, Cleaning((0.02, 0.1)), 2.0, scale * slow)
+        assert (clean.n_regressors, clean.df) == (0, plain.df)
+        np.testing.assert_array_equal(clean.block(0, 50)[0], plain.block(0, 50)[0])
+    # nor does a constant, whose mean is not a number of few digits
+    assert clean_run(run, Cleaning(), confounds=np.full((n, 1), 7.7)).n_regressors == 0
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_location_whose_signal_was_all_taken_out_is_missing(tmp_path, dtype):
+    """The edge of a brain that moved: zero but for the volumes that are scrubbed."""
+
+    def spoil(number, runs):
+        for run in runs:
+            run[:, 5:45] = 0
+            run[0, 5:45] = np.linspace(500, 900, 40)
+
+    space = voxel_space(300)
+    moved = make(space, n_subjects=3, spoil=spoil)
+    first = {name: (np.eye(60)[:, :1], np.eye(40)[:, :1]) for name in moved.subject_ids}
+    store = prepare(with_confounds(moved, first), tmp_path / "store")
+    assert store.missing()[5:45].tolist() == [6] * 40
+    assert store.manifest["locations_missing_somewhere"] == 40
+    assert not store.subjects[0].rows()[5:45].any()
+    # and one that moves at other frequencies than the band keeps
+    time = np.arange(200)
+    run = np.random.default_rng(0).standard_normal((200, 3)).astype(dtype)
+    run[:, 1] = 1000 + np.cos(np.pi * (time + 0.5) * 2 / 200)
+    unit, sd = clean_run(run, Cleaning((0.02, 0.1)), 2.0).block(0, 3)
+    assert np.isnan(sd).tolist() == [False, True, False]
+    assert not unit[:, 1].any()
+
+
+def test_the_need_of_a_band_is_what_the_band_keeps(tiny, tmp_path):
+    said = []
+    store = prepare(tiny, tmp_path / "store", Options(Cleaning((0.01, 0.1))), announce=said.append)
+    stored = sum(path.stat().st_size for path in (tmp_path / "store" / "subjects").glob("*.npy"))
+    per_subject = float(said[0].split("(")[1].split(" MB")[0])
+    assert per_subject * 3 * 1e6 == pytest.approx(stored, abs=3 * 1e5)
+    assert store.subjects[0].n_columns < 50
+
+
+@pytest.mark.parametrize("content", [b"", b"[]", b"{", b'{"files": 3}', b"\xff\xfe"])
+def test_a_damaged_entry_of_a_subject_is_made_anew(tiny, tmp_path, content):
+    whole = prepare(tiny, tmp_path / "store")
+    (tmp_path / "store" / "manifest.json").unlink()
+    (tmp_path / "store" / "subjects" / "sub-02.json").write_bytes(content)
+    assert prepare(tiny, tmp_path / "store").digest == whole.digest
+
+
+def test_a_damaged_plan_is_named(tiny, tmp_path):
+    prepare(tiny, tmp_path / "store")
+    (tmp_path / "store" / "preparing.json").write_bytes(b'{"format": ')
+    with pytest.raises(InputError, match=r"preparing\.json: the note .* is damaged"):
+        prepare(tiny, tmp_path / "store")
+
+
+def test_probes_that_were_deleted_are_made_anew(tmp_path):
+    connectome = make(voxel_space(300))
+    whole = prepare(connectome, tmp_path / "store")
+    shutil.rmtree(tmp_path / "store" / "probes")
+    (tmp_path / "store" / "manifest.json").unlink()
+    assert prepare(connectome, tmp_path / "store").digest == whole.digest
+
+
+def test_subjects_that_are_all_the_same_have_no_error_in_t(tmp_path):
+    connectome = make(voxel_space(300))
+    same = replace(
+        connectome,
+        load_subject=lambda name: replace(connectome.load_subject("sub-01"), id=name),
+    )
+    store = prepare(same, tmp_path / "store")
+    assert store.manifest["rounding"] is None
+    text = (tmp_path / "store" / "manifest.json").read_text()
+    json.loads(text, parse_constant=lambda name: pytest.fail(f"{name} is not JSON"))

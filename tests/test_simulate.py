@@ -140,3 +140,32 @@ def test_wrong_sizes_are_refused(wrong):
 def test_unknown_subject_is_refused():
     with pytest.raises(InputError, match="sim-999"):
         simulate_connectome(**PRESETS["test"]).load_subject("sim-999")
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"resolution": float("nan")},
+        {"resolution": 0},
+        {"repetition_time": -2},
+        {"noise_sd": 0},
+        {"noise_sd": -1},
+        {"smoothing": -1},
+        {"gain_sd": float("inf")},
+        {"seed": -1},
+    ],
+)
+def test_parameters_that_make_no_connectome_are_refused(wrong):
+    with pytest.raises(InputError, match="above"):
+        simulate_connectome(**{**PRESETS["test"], **wrong})
+
+
+def test_noise_is_only_drawn_where_some_voxel_feels_it():
+    space = simulate_connectome(**PRESETS["test"]).space
+    noise = SmoothNoise(space, fwhm=6.0)
+    reached = np.zeros(space.shape)
+    reached.flat[noise.reached] = 1
+    everywhere = noise._convolve(np.ones((1, *space.shape)), np.float64)[0, noise.columns]
+    there = noise._convolve(reached[None], np.float64)[0, noise.columns]
+    np.testing.assert_array_equal(there, everywhere)
+    assert 0 < len(noise.reached) < 0.9 * reached.size

@@ -13,6 +13,7 @@ from compendium.connectome.store import SCALE
 
 PROBE_SEEDS, PROBES = 4, 512
 FEWEST = 5
+SAME = 1e-9  # SD of Fisher z over subjects that is no more than rounding
 
 
 class Probe:
@@ -74,7 +75,7 @@ def measured_error(folder: Path, names: Sequence[str]) -> dict | None:
         return None
     z = z[:, :, known]
     spread = z.std(axis=0, ddof=1)
-    known = (spread > 0).all(axis=0)  # subjects that are all the same have no t
+    known = (spread > SAME).all(axis=0)  # subjects that are all the same have no t
     if not known.any():
         return None
     t = z.mean(axis=0)[:, known] / (spread[:, known] / np.sqrt(len(z)))
