@@ -71,6 +71,15 @@ def test_rest_repetition_times_differ_and_one_is_called_unverified(project):
     assert "unverified" in rest.provenance["repetition_time"]
 
 
+def test_the_sets_say_how_small_they_are_and_what_differs_within(project):
+    rest, pain = rest_connectome(project), pain_connectome(project)
+    for one in (rest, pain):
+        assert one.provenance["sample"] == (
+            f"demonstration-size normative sample, n = {one.n_subjects}"
+        )
+    assert "are RL runs, the other hcp-* are LR" in rest.provenance["phase_encoding"]
+
+
 def test_regions_without_series_cover_nothing(project):
     space = rest_connectome(project).space
     last = np.argwhere(space.labels == AAL2_CODES[100])[0]

@@ -1,6 +1,7 @@
 """Preparing a connectome: what is kept, what is refused, and what a kill or a full disk leaves."""
 
 import errno
+import io
 import json
 import os
 import shutil
@@ -606,3 +607,13 @@ def test_subjects_that_are_all_the_same_have_no_error_in_t(tmp_path):
     assert store.manifest["rounding"] is None
     text = (tmp_path / "store" / "manifest.json").read_text()
     json.loads(text, parse_constant=lambda name: pytest.fail(f"{name} is not JSON"))
+
+
+def test_a_long_preparation_shows_how_far_it_is(tiny, tmp_path, monkeypatch):
+    screen = io.StringIO()
+    monkeypatch.setattr(screen, "isatty", lambda: True, raising=False)
+    monkeypatch.setattr(sys, "stderr", screen)
+    prepare(tiny, tmp_path / "quiet")
+    assert screen.getvalue() == ""
+    prepare(tiny, tmp_path / "store", progress=True)
+    assert "preparing tiny: 100%" in screen.getvalue()

@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 
 from compendium.connectome.cleaning import Cleaning
+from compendium.connectome.model import Subject
 from compendium.connectome.prepare import Options, prepare
 from compendium.connectome.simulate import simulate_connectome
 from compendium.connectome.sources import open_connectome, recognise
@@ -363,3 +364,34 @@ def test_a_folder_has_a_name_from_inside_too(xcpd, monkeypatch):
     assert open_connectome(".").name == "xcpd"
     monkeypatch.chdir(xcpd / "sub-sim001")
     assert open_connectome("..").name == "xcpd"
+
+
+def test_runs_of_several_sessions_are_one_subjects(truth, xcpd):
+    func = xcpd / "sub-sim001" / "func"
+    for session, run in (("1", "run-1"), ("2", "run-2")):
+        own = xcpd / "sub-sim001" / f"ses-{session}" / "func"
+        own.mkdir(parents=True)
+        for path in func.glob(f"*{run}*"):
+            path.rename(own / path.name.replace("_task", f"_ses-{session}_task"))
+    assert runs_of(open_connectome(xcpd)) == [2, 2]
+    first = open_connectome(xcpd).load_subject("sub-sim001").runs[0]
+    assert np.isfinite(first).any(axis=0).sum() == truth.space.n_locations
+
+
+@pytest.mark.parametrize("time_first", [False, True])
+def test_a_square_series_of_lead_dbs_is_turned_as_its_version_says(tmp_path, time_first):
+    """As many volumes as stored voxels: only the version tells which is which."""
+    whole = simulate_connectome(resolution=12, n_subjects=1, n_runs=1, n_volumes=60)
+    n = 60
+    space = dataclasses.replace(whole.space, indices=whole.space.indices[200 : 200 + n])
+    run = whole.load_subject("sim-001").runs[0][:, 200 : 200 + n]
+    square = dataclasses.replace(
+        whole, space=space, load_subject=lambda name: Subject(name, (run,), None)
+    )
+    folder = write_leaddbs(square, tmp_path / "lead", time_first=time_first)
+    opened = open_connectome(folder)
+    order = [
+        np.linalg.norm(opened.space.coordinates - place, axis=1).argmin()
+        for place in space.coordinates
+    ]
+    np.testing.assert_allclose(opened.load_subject("sim-001").runs[0][:, order], run, atol=1e-4)
