@@ -6,7 +6,14 @@ from scipy import stats
 
 from compendium.connectome import flips as flips_module
 from compendium.connectome.dictionary import map_dictionary
-from compendium.connectome.flips import MaxT, max_t_of_maps, random_signs, sign_flip_max_t
+from compendium.connectome.flips import (
+    MaxT,
+    check_flips,
+    fewest_known,
+    max_t_of_maps,
+    random_signs,
+    sign_flip_max_t,
+)
 from compendium.connectome.inference import parametric, sweep
 from compendium.connectome.kernel import BLOCK
 from compendium.connectome.mapping import map_seeds, subject_maps
@@ -163,6 +170,123 @@ def test_flips_count_missing_values_out(tmp_path):
     np.testing.assert_allclose(flips.null[0], np.sort(expected), rtol=2e-4)
 
 
+def known_in(counts):
+    """Spoil a connectome: location → how many of the first subjects know it."""
+
+    def spoil(number, runs):
+        for location, count in counts.items():
+            if number > count:
+                for run in runs:
+                    run[:, location] = 0
+
+    return spoil
+
+
+def p_in_double_precision(store, seed, t, signs):
+    """Return p of t among the flips of all locations that enough subjects know."""
+    z = np.array([z[0] for _, z in subject_maps(store, [seed])], float)
+    largest = np.zeros(len(signs))
+    for values in z.T:
+        known = np.isfinite(values)
+        if known.sum() >= fewest_known(len(values)):
+            flipped = signs[:, known] * values[known]
+            largest = np.maximum(largest, np.abs(stats.ttest_1samp(flipped, 0, axis=1).statistic))
+    return (1 + (largest >= abs(t) * (1 - 1e-9)).sum()) / (1 + len(signs))
+
+
+def test_flips_that_change_no_known_value_count_as_observed(tmp_path):
+    """A location that 6 of 9 subjects know keeps its t in one flip of 32."""
+    clear = known_in({5: 6})
+
+    def spoil(number, runs):
+        rng = np.random.default_rng(number)
+        for run in runs:
+            own = run[:, 50].std() * rng.standard_normal(len(run))
+            run[:, 5] = run[:, 50] + 0.02 * own
+        clear(number, runs)
+
+    connectome = make(voxel_space(300), n_subjects=9, spoil=spoil, mixing=0.0)
+    store = prepare(connectome, tmp_path / "store", Options(dtype="float32"))
+    seed = Seed("one", np.array([50]), np.array([1.0]), 1.0)
+    maps = map_seeds(store, [seed], cache=False)
+    assert maps.n[0, 5] == 6
+    assert maps.t[0, 5] > 20
+    flips = sign_flip_max_t(store, [seed])
+    expected = p_in_double_precision(store, seed, maps.t[0, 5], random_signs(9, 1000, 0))
+    assert expected >= 8 / 256
+    assert flips.p(maps.t)[0, 5] == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("spread", [0.3, 0.01, 1e-4, 1e-6])
+def test_rounding_lowers_no_t_of_a_flip_that_changes_nothing(spread):
+    rng = np.random.default_rng(0)
+    signs = random_signs(9, 1000, 0)
+    same = np.abs(signs[:, :6].sum(axis=1)) == 6
+    for _ in range(20):
+        z = np.full((9, 1), np.nan, np.float32)
+        z[:6, 0] = 0.7 + spread * rng.standard_normal(6)
+        t = stats.ttest_1samp(z[:6, 0].astype(float), 0).statistic
+        reached = max_t_of_maps(z, signs) >= t
+        assert reached[same].all()
+        assert not reached[~same].any()
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_location_that_few_subjects_know_is_not_tested(tmp_path, workers):
+    connectome = make(voxel_space(4200), n_subjects=16, spoil=known_in({5: 2, 6: 7, 4150: 8}))
+    store = prepare(connectome, tmp_path / "store", Options(dtype="float32"))
+    seeds = [Seed(f"s{at}", np.array([at]), np.array([1.0]), 1.0) for at in (50, 4100)]
+    maps = map_seeds(store, seeds, cache=False)
+    flips = sign_flip_max_t(store, seeds, n_flips=99, workers=local_workers(workers))
+    few = np.isin(np.arange(4200), [5, 6])
+    assert (flips.tested == ~few).all()
+    p = flips.p(maps.t)
+    assert np.isnan(p[:, few]).all()
+    assert np.isfinite(p[:, 4150]).all()
+    z = np.array([z for _, z in subject_maps(store, seeds)])
+    for row in (0, 1):
+        signs = random_signs(16, 99, 2022)
+        in_memory = max_t_of_maps(z[:, row], signs)
+        np.testing.assert_array_equal(max_t_of_maps(z[:, row, ~few], signs), in_memory)
+        np.testing.assert_allclose(np.sort(in_memory), flips.null[row], rtol=1e-5)
+        assert flips.threshold()[row] < 12
+
+
+def test_locations_that_few_subjects_know_leave_the_family_wise_rate(tmp_path):
+    few = dict.fromkeys(range(200, 300), 3)
+    connectome = make(
+        voxel_space(300), n_subjects=16, volumes=(40,), mixing=0.0, spoil=known_in(few)
+    )
+    store = prepare(connectome, tmp_path / "store", Options(dtype="float32"))
+    seeds = [Seed(f"s{at}", np.array([at]), np.array([1.0]), 1.0) for at in range(N_NULL_SEEDS)]
+    maps = map_seeds(store, seeds, cache=False)
+    p = sign_flip_max_t(store, seeds, n_flips=199).p(np.where(maps.own, np.nan, maps.t))
+    low, high = binomial_range(N_NULL_SEEDS, 0.05)
+    assert low <= (np.nanmin(p, axis=1) <= 0.05).sum() <= high
+
+
+def test_a_sweep_counts_the_locations_that_sign_flips_tested(tmp_path):
+    connectome = make(voxel_space(300), n_subjects=12, spoil=known_in({5: 3, 6: 2, 7: 11}))
+    store = prepare(connectome, tmp_path / "store", Options(dtype="float32"))
+    maps = map_seeds(store, some_seeds(store.space), cache=False)
+    flips = sign_flip_max_t(store, maps.seeds, n_flips=99)
+    table = sweep(maps, max_t=flips).groupby("threshold")
+    rows = table.get_group("sign flips")
+    assert rows["seed"].tolist() == list(maps.names)
+    for row, line in enumerate(rows.itertuples()):
+        tested = ~maps.own[row]
+        assert table.get_group("FDR")["tests"].iloc[row] == tested.sum()
+        tested[[5, 6]] = False
+        beaten = (flips.null[row] < np.abs(maps.t[row])[:, None]).sum(axis=1)
+        passes = tested & (beaten >= 95)
+        assert line.positive == (passes & (maps.t[row] > 0)).sum()
+        assert line.negative == (passes & (maps.t[row] < 0)).sum()
+        assert (line.tests, line.share) == (tested.sum(), passes.sum() / tested.sum())
+    assert rows["positive"].sum() > 0
+    assert rows["negative"].sum() > 0
+    assert (rows["share"] < 0.9).all()
+
+
 def test_equal_to_permuted_ols_within_monte_carlo_error(store, seeds):
     from nilearn.mass_univariate import permuted_ols
 
@@ -191,7 +315,8 @@ def test_few_subjects_get_every_flip_once():
 
 
 def test_thresholds_and_p_agree():
-    flips = MaxT(("one",), np.arange(1.0, 100.0)[None], False)
+    tested = np.ones((1, 5), bool)
+    flips = MaxT(("one",), np.arange(1.0, 100.0)[None], tested)
     assert flips.threshold(0.05).tolist() == [95.0]
     p = flips.p(np.array([[95.5, 94.5, 200.0, 0.0, np.nan]]))[0]
     np.testing.assert_allclose(p[:4], [0.05, 0.06, 0.01, 1.0])
@@ -202,8 +327,23 @@ def test_thresholds_and_p_agree():
 def test_too_few_subjects_cannot_be_flipped(tmp_path):
     connectome = make(parcel_space(), n_subjects=4)
     store = prepare(connectome, tmp_path / "store")
-    with pytest.raises(InputError, match="4 subjects have too few sign flips"):
+    with pytest.raises(InputError, match="tiny: 4 subjects have too few sign flips"):
         sign_flip_max_t(store, [Seed("one", np.array([0]), np.array([1.0]), 1.0)])
+
+
+def test_flips_that_can_show_nothing_are_refused(store, seeds):
+    nothing_below = "5 subjects .* with 15 no p is below 0.0625; use a connectome of 6 subjects"
+    with pytest.raises(InputError, match=nothing_below):
+        check_flips(5, 1000)
+    with pytest.raises(InputError, match=r"with 18 sign flips no p is below 0\.0526; ask for 19"):
+        sign_flip_max_t(store, seeds, n_flips=18)
+    with pytest.raises(InputError, match="5 subjects"):
+        random_signs(5, 1000, 0)
+    with pytest.raises(InputError, match="5 subjects"):
+        max_t_of_maps(np.zeros((5, 3), np.float32), np.ones((15, 5), np.float32))
+    for subjects, count in ((6, 1000), (100, 19)):
+        null = np.zeros((1, len(random_signs(subjects, count, 0))))
+        assert MaxT(("one",), null, np.ones((1, 1), bool)).p(np.ones((1, 1))) <= 0.05
 
 
 def test_a_dictionary_holds_the_maps_of_all_its_seeds(store, tmp_path, monkeypatch):

@@ -155,20 +155,23 @@ def sweep(
     DataFrame
         One row per seed and threshold: ``seed``, ``threshold`` (as in "|r| > 0.1", "Bonferroni",
         "FDR", "sign flips"), ``positive``, ``negative`` (counts), ``tests`` (locations looked
-        at), ``share`` (of them that pass).
+        at; for sign flips, those known in enough subjects, see
+        `compendium.connectome.flips.fewest_known`), ``share`` (of them that pass).
     """
     r, away = maps.mean_r, ~maps.own
     decisions = {f"|r| > {effect:g}": np.abs(r) > effect for effect in effects}
-    tested = np.isfinite(r) & away
+    tested = dict.fromkeys([*decisions, "FDR", "Bonferroni"], np.isfinite(r) & away)
     decisions["FDR"] = parametric(maps, "fdr", alpha=alpha).mask
     decisions["Bonferroni"] = parametric(maps, "bonferroni", alpha=alpha).mask
     if max_t is not None:
-        decisions["sign flips"] = np.nan_to_num(max_t.p(maps.t), nan=1.0) <= alpha
+        p = max_t.p(maps.t)
+        tested["sign flips"] = np.isfinite(p) & away
+        decisions["sign flips"] = np.nan_to_num(p, nan=1.0) <= alpha
     rows = []
     for row, name in enumerate(maps.names):
-        n_tests = int(tested[row].sum())
         for threshold, passes in decisions.items():
-            kept = passes[row] & tested[row]
+            n_tests = int(tested[threshold][row].sum())
+            kept = passes[row] & tested[threshold][row]
             positive = int((kept & (r[row] > 0)).sum())
             negative = int(kept.sum()) - positive
             share = kept.sum() / n_tests if n_tests else np.nan
