@@ -1,9 +1,12 @@
 """Thresholds, sign flips and null dictionaries: their error rates and their arithmetic."""
 
+from contextlib import nullcontext
+
 import numpy as np
 import pytest
 from scipy import stats
 
+from compendium.connectome import dictionary as dictionary_module
 from compendium.connectome import flips as flips_module
 from compendium.connectome.dictionary import map_dictionary
 from compendium.connectome.flips import (
@@ -18,10 +21,11 @@ from compendium.connectome.inference import parametric, sweep
 from compendium.connectome.kernel import BLOCK
 from compendium.connectome.mapping import map_seeds, subject_maps
 from compendium.connectome.prepare import Options, prepare
-from compendium.connectome.scale import local_workers
+from compendium.connectome.scale import local_workers, workers_of
 from compendium.connectome.seeds import Seed
 from compendium.errors import InputError
 from tests.connectomes import make, parcel_space, some_seeds, voxel_space
+from tests.test_scale import connected
 
 N_NULL_SEEDS = 150
 
@@ -373,6 +377,68 @@ def test_a_dictionary_holds_the_maps_of_all_its_seeds(store, tmp_path, monkeypat
     np.testing.assert_array_equal(again.z, found.z)
     with pytest.raises(InputError, match="maps of other seeds"):
         map_dictionary(store, seeds[1:], tmp_path / "null")
+
+
+def fatal(*_):
+    raise RuntimeError("killed")
+
+
+@pytest.mark.parametrize(
+    ("fate", "end"), [(fatal, pytest.raises(RuntimeError)), (None, nullcontext())]
+)
+def test_two_runs_of_one_dictionary_leave_each_other_alone(store, tmp_path, monkeypatch, fate, end):
+    from compendium.connectome import mapping
+
+    monkeypatch.setattr(mapping, "BUDGET", 40 * 32 * BLOCK)  # two ranges of locations
+    seeds, folder = some_seeds(store.space, n=40), tmp_path / "null"
+    write_range, met, said = dictionary_module._write_range, [], []
+
+    def meet_another_run(*arguments):
+        write_range(*arguments)
+        if not met:
+            met.extend(folder.iterdir())
+            monkeypatch.setattr(dictionary_module, "_write_range", fate or write_range)
+            with end:
+                map_dictionary(store, seeds, folder, announce=said.append)
+
+    monkeypatch.setattr(dictionary_module, "_write_range", meet_another_run)
+    found = map_dictionary(store, seeds, folder, workers=local_workers(1))
+    maps = map_seeds(store, seeds, cache=False)
+    np.testing.assert_allclose(found.z, maps.mean_z, atol=1e-6)
+    np.testing.assert_allclose(found.t, maps.t, rtol=1e-4, atol=1e-4)
+    assert said[1] == f"another run is at work or was killed; in the latter case, delete {met[0]}"
+    assert sorted(path.name for path in folder.iterdir()) == sorted(dictionary_module.FILES)
+
+
+def test_another_dictionary_that_was_finished_first_stays(store, seeds, tmp_path, monkeypatch):
+    folder = tmp_path / "null"
+    all_series = dictionary_module.all_series
+
+    def meet_another_run(*arguments):
+        monkeypatch.undo()
+        map_dictionary(store, seeds[:2], folder)
+        return all_series(*arguments)
+
+    monkeypatch.setattr(dictionary_module, "all_series", meet_another_run)
+    with pytest.raises(InputError, match="maps of other seeds"):
+        map_dictionary(store, seeds, folder)
+    assert map_dictionary(store, seeds[:2], folder).z.shape == (2, store.n_locations)
+
+
+@pytest.mark.slow
+def test_a_cluster_makes_the_dictionary_of_threads(store, tmp_path, monkeypatch):
+    from compendium.connectome import mapping
+
+    monkeypatch.setattr(mapping, "BUDGET", 40 * 32 * BLOCK)  # two ranges of locations
+    seeds = some_seeds(store.space, n=40)
+    threads = map_dictionary(store, seeds, tmp_path / "threads", workers=local_workers(2))
+    with connected() as client:
+        cluster = map_dictionary(store, seeds, tmp_path / "cluster", workers=workers_of(client))
+    np.testing.assert_array_equal(cluster.z, threads.z)
+    np.testing.assert_array_equal(cluster.t, threads.t)
+    assert sorted(path.name for path in (tmp_path / "cluster").iterdir()) == sorted(
+        dictionary_module.FILES
+    )
 
 
 @pytest.fixture(scope="module")

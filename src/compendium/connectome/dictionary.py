@@ -2,9 +2,13 @@
 
 Random spheres are mapped in the same single pass as targets are. A thousand maps do not fit in
 memory, so the locations are worked on range by range, and each range is written where it belongs.
+
+Every run works in a hidden folder of its own inside the dictionary's, and moves its files to their
+places when all are whole, so that two runs at once do not write into each other's maps.
 """
 
 import json
+import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +30,9 @@ from compendium.errors import InputError
 from compendium.tables import write_table
 
 STATISTICS = ("z", "t")
+# in the order in which they are published: the last says that the others are whole
+FILES = (*(f"{name}.npy" for name in STATISTICS), "seeds.csv", "dictionary.json")
+WORKING = ".working-"  # what the hidden folders of runs begin with
 
 
 @dataclass(frozen=True)
@@ -71,7 +78,8 @@ def map_dictionary(
         For example of `compendium.connectome.random_seeds.random_seeds`.
     folder : Path
         Gets ``z.npy`` and ``t.npy`` (K, P), ``seeds.csv`` and ``dictionary.json``. On a
-        cluster, every worker must see it under the same path.
+        cluster, every worker must see it under the same path. What a killed run left behind in
+        a hidden folder is announced and stays, because another run may be at work in it.
     rule : {"fisher-z", "mean-r"}
         As in `compendium.connectome.mapping.map_seeds`.
     dtype : {"float32", "float64"}
@@ -79,7 +87,7 @@ def map_dictionary(
     workers : Workers, optional
         Default: threads on this machine.
     announce : callable
-        Told how much disk is needed.
+        Told how much disk is needed, and what other runs are at work or left behind.
     progress : bool
         Whether a progress bar is shown on stderr.
 
@@ -103,6 +111,8 @@ def map_dictionary(
     shape = (len(seeds), store.n_locations)
     need = len(STATISTICS) * np.dtype(dtype).itemsize * shape[0] * shape[1]
     announce(f"maps of {len(seeds)} seeds need {need / 1e9:.2f} GB in {folder}")
+    for other in sorted(folder.glob(f"{WORKING}*")):
+        announce(f"another run is at work or was killed; in the latter case, delete {other}")
     refuse_if_too_small(folder, need)
     ranges = location_ranges(store.n_locations, len(seeds), workers.n, rule)
     bar = tqdm(
@@ -111,18 +121,20 @@ def map_dictionary(
         total=store.n_subjects * len(ranges),
         disable=None if progress else True,
     )
-    with explaining_full_disk(folder), bar:
-        for name in STATISTICS:
+    # a lost worker may still be writing where the folder is emptied, which spoils nothing
+    own = tempfile.TemporaryDirectory(dir=folder, prefix=WORKING, ignore_cleanup_errors=True)
+    with explaining_full_disk(folder), bar, own as name:
+        working = Path(name)
+        for statistic in STATISTICS:
             # sparse at first: pieces fill in their columns, in any order and any number of times
-            np.lib.format.open_memmap(folder / f"{name}.part", "w+", dtype, shape).flush()
-        series = all_series(store, seeds, rule, workers, folder)
-        pieces = [(store, series, rule, *limits, folder) for limits in ranges]
+            path = working / f"{statistic}.npy"
+            np.lib.format.open_memmap(path, "w+", dtype, shape).flush()
+        series = all_series(store, seeds, rule, workers, working)
+        pieces = [(store, series, rule, *limits, working) for limits in ranges]
         workers.run(_write_range, pieces, bar=bar)
-        series.path.unlink()
-        for name in STATISTICS:
-            (folder / f"{name}.part").replace(folder / f"{name}.npy")
-        write_table(_seeds_table(seeds), folder / "seeds.csv")
-        write_json(folder / "dictionary.json", identity)
+        write_table(_seeds_table(seeds), working / "seeds.csv")
+        write_json(working / "dictionary.json", identity)
+        _publish(working, folder)
     return _open(folder, identity, seeds)
 
 
@@ -157,9 +169,16 @@ def _write_range(
     first, second = (Moments(n[0, half], parts.mean[0, half], parts.m2[0, half]) for half in (0, 1))
     both = first.merge(second)
     for name, values in zip(STATISTICS, (both.mean, both.t), strict=True):
-        rows = np.load(folder / f"{name}.part", mmap_mode="r+")
+        rows = np.load(folder / f"{name}.npy", mmap_mode="r+")
         rows[:, start:stop] = values.T
         rows.flush()
+
+
+def _publish(working: Path, folder: Path) -> None:
+    """Move a finished run's files to their places, unless another run was faster."""
+    if not (folder / "dictionary.json").is_file():
+        for name in FILES:
+            (working / name).replace(folder / name)
 
 
 def _open(folder: Path, identity: dict, seeds: Sequence[Seed]) -> Dictionary:
