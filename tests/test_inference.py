@@ -478,6 +478,31 @@ def test_clusters_find_the_block_that_belongs_to_the_seed(blob):
     np.testing.assert_allclose(found.t, map_seeds(store, [seed], cache=False).t[0], rtol=1e-3)
 
 
+def test_every_p_of_clusters_is_the_one_that_its_name_says(blob, monkeypatch):
+    from nilearn import mass_univariate
+
+    from compendium.connectome.clusters import cluster_test
+
+    store, (first, _) = blob
+    results, permuted_ols = [], mass_univariate.permuted_ols
+
+    def recorded(*arguments, **options):
+        results.append(permuted_ols(*arguments, **options))
+        return results[0]
+
+    monkeypatch.setattr(mass_univariate, "permuted_ols", recorded)
+    own = np.flatnonzero(first)
+    seed = Seed("block", own, np.full(len(own), 1 / len(own)), 1.0)
+    found = cluster_test(store, seed, n_flips=30, cluster_p=0.05, tfce=True)
+    # nilearn has the voxels in C order
+    order = np.lexsort(store.space.indices.T[::-1])
+    of_name = {"t": found.p_max_t, "size": found.p_size, "mass": found.p_mass, "tfce": found.p_tfce}
+    for name, p in of_name.items():
+        np.testing.assert_allclose(p[order], 10 ** -results[0][f"logp_max_{name}"][0])
+    different = {p.tobytes() for p in of_name.values()}
+    assert len(different) == 4
+
+
 def test_clusters_need_voxels_that_all_subjects_have(blob, tmp_path):
     from compendium.connectome.clusters import cluster_test
 
