@@ -124,7 +124,7 @@ def smallest_significant_r(n_subjects: int, sd: float, n_tests: int, alpha: floa
     Examples
     --------
     >>> round(smallest_significant_r(1000, 0.2, 285_903), 3)
-    0.034
+    0.033
     """
     critical = stats.t.isf(alpha / 2 / n_tests, n_subjects - 1)
     return float(np.tanh(critical * sd / np.sqrt(n_subjects)))
