@@ -326,6 +326,9 @@ def test_thresholds_and_p_agree():
     np.testing.assert_allclose(p[:4], [0.05, 0.06, 0.01, 1.0])
     assert np.isnan(p[4])
     assert flips.threshold(0.001).tolist() == [np.inf]
+    untested = MaxT(("one",), np.zeros((1, 99)), ~tested)
+    assert untested.threshold(0.05).tolist() == [np.inf]
+    assert np.isnan(untested.p(np.full((1, 5), 9.0))).all()
 
 
 def test_too_few_subjects_cannot_be_flipped(tmp_path):

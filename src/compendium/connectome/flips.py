@@ -62,12 +62,15 @@ class MaxT:
     exhaustive: bool = False
 
     def threshold(self, alpha: float = 0.05) -> np.ndarray:
-        """Return the absolute t that a location must exceed for a family-wise level, (K,)."""
+        """Return the absolute t that a location must exceed for a family-wise level, (K,).
+
+        Infinite where the flips are too few for the level or the seed has no location to test.
+        """
         count = self.null.shape[1]
         allowed = int(np.floor(alpha * (count + 1) + 1e-9)) - 1  # null values that may reach it
         if allowed < 0:
             return np.full(len(self.null), np.inf)
-        return self.null[:, count - 1 - allowed]
+        return np.where(self.tested.any(axis=1), self.null[:, count - 1 - allowed], np.inf)
 
     def p(self, t: np.ndarray) -> np.ndarray:
         """Return family-wise p of observed t, shape (K, P); the observed data count as a flip.
