@@ -1,6 +1,8 @@
 """Seed maps against a reference that does one correlation at a time, nilearn, and known truth."""
 
 import json
+import resource
+from contextlib import contextmanager
 from itertools import pairwise
 
 import nibabel as nib
@@ -9,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from compendium.connectome import mapping
 from compendium.connectome.kernel import Kernel
 from compendium.connectome.mapping import group_moments, map_seeds, map_shard, subject_maps
 from compendium.connectome.moments import Moments
@@ -16,7 +19,7 @@ from compendium.connectome.outputs import map_image, save_maps, save_subject_map
 from compendium.connectome.prepare import Options, prepare
 from compendium.connectome.scale import local_workers
 from compendium.connectome.seeds import Seed, Sphere, place_seed, seed_matrix
-from compendium.connectome.series import seed_series, seed_weights
+from compendium.connectome.series import SeriesFile, seed_series, seed_weights
 from compendium.connectome.simulate import simulate_connectome
 from compendium.errors import InputError
 from tests.connectomes import make, parcel_space, reference_t, reference_z, some_seeds, voxel_space
@@ -166,8 +169,6 @@ def test_other_seeds_in_the_pass_change_nothing_that_matters(exact, seeds):
 
 
 def test_moments_are_kept_and_only_a_new_seed_is_mapped(exact, seeds, monkeypatch):
-    from compendium.connectome import mapping
-
     fresh = map_seeds(exact, seeds, cache=False)
     map_seeds(exact, seeds[:2])
     asked = []
@@ -188,6 +189,30 @@ def test_moments_are_kept_and_only_a_new_seed_is_mapped(exact, seeds, monkeypatc
     assert [seed.name for seed in asked[-1]] == ["heavier"]
     map_seeds(exact, [renamed], rule="mean-r")
     assert len(asked) == 3
+
+
+@contextmanager
+def files_up_to(n_bytes):
+    """Let no file grow beyond a size: the system then writes less than it was given, and fails."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (n_bytes, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_a_full_disk_is_named_before_a_series_is_read_as_zeros(exact, seeds, tmp_path):
+    weights = seed_weights(seeds, exact.space)
+    whole = SeriesFile(tmp_path / "whole", exact.subjects, len(seeds))
+    whole.write(exact, exact.subjects, weights, "fisher-z")
+    size = whole.path.stat().st_size
+    cut = SeriesFile(tmp_path / "cut", exact.subjects, len(seeds))
+    with (
+        pytest.raises(InputError, match=f"{tmp_path}: the disk is full"),
+        files_up_to(size - 8),
+    ):
+        cut.write(exact, exact.subjects, weights, "fisher-z")
 
 
 def test_halves_are_every_other_subject(tiny, exact, seeds):

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import scipy.sparse as sp
 
+from compendium.connectome.disk import explaining_full_disk
 from compendium.connectome.model import Space
 from compendium.connectome.products import add_up_rows
 from compendium.connectome.seeds import Seed, seed_matrix
@@ -131,8 +132,14 @@ class SeriesFile:
     def write(
         self, store: Store, subjects: Iterable[StoredSubject], weights: SeedWeights, rule: str
     ) -> None:
-        """Work out and write some subjects' series; writing twice changes nothing."""
-        with self.path.open("r+b", buffering=0) as stream:
+        """Work out and write some subjects' series; writing twice changes nothing.
+
+        Raises
+        ------
+        InputError
+            If the disk is full.
+        """
+        with explaining_full_disk(self.path.parent), self.path.open("r+b") as stream:
             for subject in subjects:
                 series = seed_series(store, subject, weights, rule)
                 stream.seek(self._places[subject.id][0])
