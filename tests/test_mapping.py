@@ -2,6 +2,7 @@
 
 import json
 import resource
+import shutil
 from contextlib import contextmanager
 from itertools import pairwise
 
@@ -21,6 +22,7 @@ from compendium.connectome.scale import local_workers
 from compendium.connectome.seeds import Seed, Sphere, place_seed, seed_matrix
 from compendium.connectome.series import SeriesFile, seed_series, seed_weights
 from compendium.connectome.simulate import simulate_connectome
+from compendium.connectome.store import open_store
 from compendium.errors import InputError
 from tests.connectomes import make, parcel_space, reference_t, reference_z, some_seeds, voxel_space
 
@@ -189,6 +191,55 @@ def test_moments_are_kept_and_only_a_new_seed_is_mapped(exact, seeds, monkeypatc
     assert [seed.name for seed in asked[-1]] == ["heavier"]
     map_seeds(exact, [renamed], rule="mean-r")
     assert len(asked) == 3
+
+
+def counted(monkeypatch):
+    """Return a list that gets the number of seeds of every pass over the data."""
+    passes, real = [], group_moments
+
+    def group(store, new, *rest):
+        passes.append(len(new))
+        return real(store, new, *rest)
+
+    monkeypatch.setattr(mapping, "group_moments", group)
+    return passes
+
+
+def damaged(path):
+    """Yield a file of moments damaged in every way that was thought of."""
+    whole = path.read_bytes()
+    with np.load(path) as kept:
+        arrays = dict(kept)
+    yield whole[: len(whole) // 2]
+    yield b""
+    yield b"x" * 100
+    for place in (0, 5000, len(whole) // 2, len(whole) - 10):
+        yield whole[:place] + bytes([whole[place] ^ 255]) + whole[place + 1 :]
+    for other in (
+        {"n": arrays["n"], "mean": arrays["mean"]},
+        arrays | {"m2": np.array([None])},
+        arrays | {"n": arrays["n"][..., :-1]},
+        arrays | {"mean": arrays["mean"][0]},
+        arrays | {"m2": np.repeat(arrays["m2"], 2, axis=0)},
+    ):
+        np.savez(path, **other)
+        yield path.read_bytes()
+    np.save(path.with_suffix(".npy"), arrays["mean"])
+    yield path.with_suffix(".npy").read_bytes()
+
+
+def test_damaged_moments_are_mapped_again(exact, seeds, tmp_path, monkeypatch):
+    store = open_store(shutil.copytree(exact.folder, tmp_path / "store"))
+    shutil.rmtree(store.folder / "moments", ignore_errors=True)
+    expected = map_seeds(store, seeds[:1]).mean_z
+    (path,) = (store.folder / "moments").iterdir()
+    asked = counted(monkeypatch)
+    for content in list(damaged(path)):
+        path.write_bytes(content)
+        np.testing.assert_array_equal(map_seeds(store, seeds[:1]).mean_z, expected)
+        map_seeds(store, seeds[:1])
+        assert asked == [1]
+        asked.clear()
 
 
 @contextmanager

@@ -63,7 +63,8 @@ def map_seeds(
     Raises
     ------
     InputError
-        If a seed does not fit the store, a name occurs twice, or a file of the store is missing.
+        If a seed does not fit the store, a name occurs twice, a file of the store is missing, or
+        the disk for temporary files is full.
 
     Examples
     --------
@@ -324,11 +325,15 @@ def _cache_path(store: Store, seed: Seed, rule: str) -> Path:
 
 
 def _read_moments(store: Store, seed: Seed, rule: str) -> Moments | None:
-    path = _cache_path(store, seed, rule)
-    if not path.is_file():
+    """Return a seed's kept moments, or None if there are none that can be used."""
+    try:
+        with np.load(_cache_path(store, seed, rule), allow_pickle=False) as arrays:
+            kept = Moments(arrays["n"], arrays["mean"], arrays["m2"])
+    except Exception:  # a damaged file may raise anything; what is safe to delete counts as deleted
         return None
-    with np.load(path) as arrays:
-        return Moments(arrays["n"], arrays["mean"], arrays["m2"])
+    quantities = 1 if rule == "fisher-z" else 2
+    shapes = [(count, HALVES, store.n_locations) for count in (1, quantities, quantities)]
+    return kept if [np.shape(of) for of in (kept.n, kept.mean, kept.m2)] == shapes else None
 
 
 def _write_moments(store: Store, seed: Seed, rule: str, moments: Moments) -> None:
