@@ -1,6 +1,8 @@
 """Seed maps against a reference that does one correlation at a time, nilearn, and known truth."""
 
+import errno
 import json
+import os
 import resource
 import shutil
 from contextlib import contextmanager
@@ -251,6 +253,64 @@ def files_up_to(n_bytes):
         yield
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+@contextmanager
+def a_full_disk(moments):
+    with files_up_to(20_000):
+        yield
+    assert not list(moments.iterdir())
+
+
+@contextmanager
+def a_file_in_its_place(moments):
+    moments.write_text("")
+    yield
+
+
+@contextmanager
+def a_read_only_disk(moments):
+    with no_new_file(errno.EROFS):
+        yield
+
+
+@contextmanager
+def a_folder_that_takes_no_files(moments):
+    with no_new_file(errno.ENOENT):
+        yield
+
+
+@contextmanager
+def no_new_file(number):
+    def refuse(*_, **__):
+        raise OSError(number, os.strerror(number))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("compendium.files.tempfile.mkstemp", refuse)
+        yield
+
+
+@pytest.mark.parametrize(
+    ("trouble", "reason"),
+    [
+        (a_full_disk, "File too large"),
+        (a_file_in_its_place, "File exists"),
+        (a_read_only_disk, "Read-only file system"),
+        (a_folder_that_takes_no_files, "no file can be made in this folder"),
+    ],
+)
+def test_moments_that_cannot_be_kept_cost_a_line_and_no_map(
+    exact, seeds, tmp_path, trouble, reason
+):
+    store = open_store(shutil.copytree(exact.folder, tmp_path / "store"))
+    moments = store.folder / "moments"
+    shutil.rmtree(moments, ignore_errors=True)
+    expected = map_seeds(store, seeds, cache=False)
+    said = []
+    with trouble(moments):
+        maps = map_seeds(store, seeds, announce=said.append)
+    assert said == [f"the moments of 3 seeds are not kept in {moments}: {reason}"]
+    np.testing.assert_array_equal(maps.t, expected.t)
 
 
 def test_a_full_disk_is_named_before_a_series_is_read_as_zeros(exact, seeds, tmp_path):

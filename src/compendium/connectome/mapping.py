@@ -7,7 +7,7 @@ store, so that a new target costs one pass over itself and nothing else is mappe
 
 import hashlib
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -35,6 +35,7 @@ def map_seeds(
     rule: str = "fisher-z",
     workers: Workers | None = None,
     cache: bool = True,
+    announce: Callable[[str], None] = nothing,
     progress: bool = False,
 ) -> SeedMaps:
     """Return group statistics of each seed's correlation with every location.
@@ -53,6 +54,8 @@ def map_seeds(
         Default: threads on this machine.
     cache : bool
         Whether moments are read from and kept in ``moments/`` of the store.
+    announce : callable
+        Told if the moments cannot be kept there; the maps are returned all the same.
     progress : bool
         Whether a progress bar is shown on stderr.
 
@@ -84,10 +87,9 @@ def map_seeds(
     new = [seed for seed in seeds if known[seed.name] is None]
     if new:
         found = group_moments(store, new, rule, workers or local_workers(), progress)
-        for seed, moments in zip(new, found, strict=True):
-            known[seed.name] = moments
-            if cache:
-                _write_moments(store, seed, rule, moments)
+        known |= {seed.name: moments for seed, moments in zip(new, found, strict=True)}
+        if cache:
+            _keep_moments(store, new, rule, known, announce)
     return SeedMaps(
         seeds=tuple(seeds),
         space=store.space,
@@ -336,6 +338,22 @@ def _read_moments(store: Store, seed: Seed, rule: str) -> Moments | None:
     return kept if [np.shape(of) for of in (kept.n, kept.mean, kept.m2)] == shapes else None
 
 
-def _write_moments(store: Store, seed: Seed, rule: str, moments: Moments) -> None:
-    with replacing(_cache_path(store, seed, rule), "wb") as stream:
-        np.savez(stream, n=moments.n, mean=moments.mean, m2=moments.m2)
+def _keep_moments(
+    store: Store,
+    seeds: Sequence[Seed],
+    rule: str,
+    moments: Mapping[str, Moments],
+    announce: Callable[[str], None],
+) -> None:
+    """Write the moments of new seeds beside the store, or say why they cannot be kept there."""
+    for number, seed in enumerate(seeds):
+        path = _cache_path(store, seed, rule)
+        try:
+            with replacing(path, "wb") as stream:
+                of = moments[seed.name]
+                np.savez(stream, n=of.n, mean=of.mean, m2=of.m2)
+        except (InputError, OSError) as error:
+            reason = error.what if isinstance(error, InputError) else error.strerror or error
+            left = len(seeds) - number
+            announce(f"the moments of {left} seeds are not kept in {path.parent}: {reason}")
+            return
