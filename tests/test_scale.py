@@ -1,6 +1,8 @@
 """The same numbers from threads and from a Dask cluster, whatever happens to its workers."""
 
 import os
+import pickle
+import shutil
 import signal
 from contextlib import contextmanager
 from pathlib import Path
@@ -8,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from compendium.connectome.dictionary import map_dictionary
 from compendium.connectome.flips import sign_flip_max_t
 from compendium.connectome.mapping import map_seeds, map_shard
 from compendium.connectome.moments import Moments
@@ -20,6 +23,7 @@ from compendium.connectome.scale import (
     split,
     workers_of,
 )
+from compendium.connectome.store import open_store
 from compendium.errors import InputError
 from tests.connectomes import make, some_seeds, voxel_space
 
@@ -166,6 +170,43 @@ def test_a_worker_killed_in_the_middle_changes_nothing(client, store, seeds, und
     found = workers_of(client).run(fatal_shard, pieces, merge=Moments.merge)
     assert flag.exists()
     assert_same(found, undisturbed)
+
+
+@pytest.mark.slow
+def test_what_a_worker_cannot_read_is_named(client, store, seeds, tmp_path):
+    """Neither a file that was cut nor a store that only some can see is a lost cluster."""
+    client.wait_for_workers(2, timeout=60)
+    workers = workers_of(client)
+    copy = open_store(shutil.copytree(store.folder, tmp_path / "store"))
+    path = copy.subjects[3].path
+    os.truncate(path, path.stat().st_size - 1000)
+    with pytest.raises(InputError, match=rf"{path}: the file of subject sub-04 has \d+ bytes"):
+        map_seeds(copy, seeds, cache=False, workers=workers)
+    copy.folder.rename(tmp_path / "elsewhere")
+    with pytest.raises(InputError, match=f"{copy.folder}: no finished store there"):
+        map_seeds(copy, seeds, cache=False, workers=workers)
+
+
+@pytest.mark.slow
+def test_workers_started_in_another_folder_find_relative_paths(
+    client, store, seeds, tmp_path, monkeypatch
+):
+    client.wait_for_workers(2, timeout=60)
+    monkeypatch.chdir(store.folder.parent)
+    relative = open_store(Path(store.folder.name))
+    cluster = map_seeds(relative, seeds, cache=False, workers=workers_of(client))
+    threads = map_seeds(store, seeds, cache=False)
+    np.testing.assert_allclose(cluster.mean_z, threads.mean_z, rtol=0, atol=1e-12)
+    monkeypatch.chdir(tmp_path)
+    dictionary = map_dictionary(store, seeds, Path("maps"), workers=workers_of(client))
+    np.testing.assert_allclose(dictionary.z, threads.mean_z, rtol=0, atol=1e-6)
+
+
+def test_a_store_travels_as_its_whole_path(store, tmp_path, monkeypatch):
+    monkeypatch.chdir(store.folder.parent)
+    packed = pickle.dumps(open_store(Path(store.folder.name)))
+    monkeypatch.chdir(tmp_path)
+    assert pickle.loads(packed).folder == store.folder  # noqa: S301 - packed above
 
 
 @pytest.mark.slow

@@ -5,11 +5,13 @@ may be run twice, or again after its worker was lost, and the result is the same
 """
 
 import os
+import pickle
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import cache, partial
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import dask
@@ -184,7 +186,8 @@ def _on_cluster(
     from distributed.comm.core import CommClosedError
 
     leaves = [
-        client.submit(_remote, function, piece, pure=False, retries=RETRIES) for piece in pieces
+        client.submit(_remote, function, _packed(piece), pure=False, retries=RETRIES)
+        for piece in pieces
     ]
     wanted = leaves if merge is None else [_tree(leaves, partial(client.submit, merge, pure=False))]
     try:
@@ -201,7 +204,15 @@ def _on_cluster(
     return results if merge is None else results[0]
 
 
-def _remote(function: Callable, piece: tuple) -> Any:  # noqa: ANN401
+def _packed(piece: tuple) -> bytes:
+    """Return a piece as bytes, its paths absolute: a worker may have been started elsewhere."""
+    whole = [value.absolute() if isinstance(value, Path) else value for value in piece]
+    return pickle.dumps(whole)
+
+
+def _remote(function: Callable, packed: bytes) -> Any:  # noqa: ANN401
+    # unpacked here: Dask would call a store that a worker cannot open a lost dependency
+    piece = pickle.loads(packed)  # noqa: S301 - packed by `_packed`, in a process of our own
     with one_blas_thread():
         return function(*piece, nothing)
 

@@ -119,7 +119,7 @@ class SeriesFile:
     """
 
     def __init__(self, path: Path, subjects: Sequence[StoredSubject], n_seeds: int) -> None:
-        self.path = path
+        self.path = path.absolute()  # a worker may have been started elsewhere
         self.n_seeds = n_seeds
         sizes = [subject.n_columns + len(subject.runs) for subject in subjects]
         starts = np.concatenate([[0], np.cumsum(sizes)]) * n_seeds * 4

@@ -184,8 +184,9 @@ class Store:
     subjects: tuple[StoredSubject, ...]
 
     def __reduce__(self) -> tuple:
-        # another process opens the store for itself: only the path travels
-        return open_store, (self.folder,)
+        # another process opens the store for itself, from wherever it was started: only the whole
+        # path travels
+        return open_store, (self.folder.absolute(),)
 
     @property
     def name(self) -> str:
