@@ -326,6 +326,37 @@ def test_a_full_disk_is_named_before_a_series_is_read_as_zeros(exact, seeds, tmp
         cut.write(exact, exact.subjects, weights, "fisher-z")
 
 
+def test_a_file_that_goes_after_opening_is_named(exact, seeds, tmp_path):
+    store = open_store(shutil.copytree(exact.folder, tmp_path / "store"))
+    subject = store.subjects[2]
+    content = subject.sd_path.read_bytes()
+    subject.sd_path.unlink()
+    with pytest.raises(InputError, match=f"{subject.sd_path}: the file of subject sub-03 is gone"):
+        map_seeds(store, seeds, cache=False)
+    subject.sd_path.write_bytes(content)
+    subject.path.unlink()
+    with pytest.raises(InputError, match=f"{subject.path}: the file of subject sub-03 is gone"):
+        map_seeds(store, seeds, cache=False)
+
+
+def test_counts_of_missing_signal_are_checked_and_made_again(tiny, tmp_path):
+    folder = tmp_path / "store"
+    store = prepare(tiny, folder)
+    path = folder / "missing.npy"
+    whole = path.read_bytes()
+    for content in (b"", b"garbage", whole[:-4], whole[:-1] + b"x"):
+        path.write_bytes(content)
+        with pytest.raises(InputError, match=rf"{path}: the file (cannot be read|is not the one)"):
+            open_store(folder)
+    path.unlink()
+    for read in (lambda: open_store(folder), store.missing):
+        with pytest.raises(InputError, match=f"{path}: the file is missing; remove manifest.json"):
+            read()
+    (folder / "manifest.json").unlink()
+    assert (prepare(tiny, folder).missing() == 0).all()
+    assert path.read_bytes() == whole
+
+
 def test_halves_are_every_other_subject(tiny, exact, seeds):
     z = reference_z(tiny, seeds)
     maps = map_seeds(exact, seeds, cache=False)

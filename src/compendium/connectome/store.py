@@ -14,6 +14,7 @@ Rows are whole numbers of `SCALE` (int16) or exact float32. With the SDs, the me
 series can be had from rows of length 1.
 """
 
+import hashlib
 import json
 import os
 from dataclasses import dataclass
@@ -159,7 +160,7 @@ class StoredSubject:
         try:
             return np.memmap(path, dtype, "r", offset, shape)
         except (OSError, ValueError) as error:
-            raise ends_early(self) from error
+            raise ends_early(self, path) from error
 
 
 @dataclass(frozen=True)
@@ -224,8 +225,14 @@ class Store:
         return self.space.n_locations
 
     def missing(self) -> np.ndarray:
-        """Return in how many runs each location has no signal, shape (n_locations,), int32."""
-        return np.load(self.folder / "missing.npy")
+        """Return in how many runs each location has no signal, shape (n_locations,), int32.
+
+        Raises
+        ------
+        InputError
+            If the file is gone or damaged.
+        """
+        return read_missing(self.folder, self.manifest)
 
 
 def open_store(folder: Path) -> Store:
@@ -239,13 +246,14 @@ def open_store(folder: Path) -> Store:
     Returns
     -------
     Store
-        Nothing but the manifest and the space is read.
+        Nothing but the manifest, the space and the counts of missing signal is read.
 
     Raises
     ------
     InputError
         If there is no finished store, a file named in the manifest is missing or has another
-        size, or the space is not the one that the subjects were prepared in.
+        size, the space is not the one that the subjects were prepared in, or the counts of
+        missing signal are gone or damaged.
     """
     folder = Path(folder)
     path = folder / "manifest.json"
@@ -268,7 +276,25 @@ def open_store(folder: Path) -> Store:
     space = read_space(folder / "space", manifest["space"])
     dtype, n = np.dtype(manifest["dtype"]), space.n_locations
     subjects = tuple(read_subject(folder, entry, dtype, n) for entry in manifest["subjects"])
+    read_missing(folder, manifest)
     return Store(folder, manifest, space, subjects)
+
+
+def read_missing(folder: Path, manifest: dict) -> np.ndarray:
+    """Return the counts of missing signal after checking that they are those of the manifest."""
+    path = folder / "missing.npy"
+    if not path.is_file():
+        problem = "the file is missing"
+    else:
+        try:
+            missing = np.load(path, allow_pickle=False)
+        except (EOFError, OSError, ValueError) as error:
+            problem = f"the file cannot be read ({error})"
+        else:
+            if hashlib.sha256(missing.tobytes()).hexdigest() == manifest["missing_sha256"]:
+                return missing
+            problem = "the file is not the one that was prepared"
+    raise InputError(problem, where=str(path), remedy=PREPARE_AGAIN)
 
 
 def read_subject(folder: Path, entry: dict, dtype: np.dtype, n_locations: int) -> StoredSubject:
@@ -313,14 +339,14 @@ def fill(view: memoryview, stream: RawIOBase, subject: StoredSubject) -> None:
     while view:
         count = stream.readinto(view)
         if not count:
-            raise ends_early(subject)
+            raise ends_early(subject, subject.path)
         view = view[count:]
 
 
-def ends_early(subject: StoredSubject) -> InputError:
-    """Return the error of a subject's file that is not whole any more."""
+def ends_early(subject: StoredSubject, path: Path) -> InputError:
+    """Return the error of one of a subject's files that is not whole any more."""
     return InputError(
         f"the file of subject {subject.id} is gone or ends too early",
-        where=str(subject.path),
+        where=str(path),
         remedy=PREPARE_AGAIN,
     )
