@@ -195,6 +195,22 @@ def test_moments_are_kept_and_only_a_new_seed_is_mapped(exact, seeds, monkeypatc
     assert len(asked) == 3
 
 
+def test_moments_of_other_data_or_of_another_engine_are_not_used(
+    exact, seeds, tmp_path, monkeypatch
+):
+    map_seeds(exact, seeds)
+    other = prepare(make(voxel_space(), seed=1), tmp_path / "store", Options(dtype="float32"))
+    shutil.copytree(exact.folder / "moments", other.folder / "moments")
+    expected = map_seeds(other, seeds, cache=False).mean_z
+    np.testing.assert_array_equal(map_seeds(other, seeds).mean_z, expected)
+    asked = counted(monkeypatch)
+    map_seeds(other, seeds)
+    assert asked == []
+    monkeypatch.setattr(mapping, "VERSION", mapping.VERSION + 1)
+    map_seeds(other, seeds)
+    assert asked == [3]
+
+
 def counted(monkeypatch):
     """Return a list that gets the number of seeds of every pass over the data."""
     passes, real = [], group_moments
@@ -368,11 +384,85 @@ def test_halves_are_every_other_subject(tiny, exact, seeds):
         np.testing.assert_allclose(part.sd, z[half::2].std(axis=0, ddof=1), atol=1e-5)
 
 
-def test_subject_maps_are_what_the_group_is_made_of(tiny, exact, seeds):
-    pairs = list(subject_maps(exact, seeds))
+@pytest.mark.parametrize("rule", ["fisher-z", "mean-r"])
+def test_subject_maps_are_what_the_group_is_made_of(tiny, exact, seeds, rule):
+    pairs = list(subject_maps(exact, seeds, rule=rule))
     assert [name for name, _ in pairs] == list(tiny.subject_ids)
     z = np.array([z for _, z in pairs])
-    np.testing.assert_allclose(z, reference_z(tiny, seeds), atol=1e-4)
+    np.testing.assert_allclose(z, reference_z(tiny, seeds, rule), atol=1e-4)
+
+
+@pytest.mark.parametrize("rule", ["fisher-z", "mean-r"])
+def test_subjects_may_have_other_numbers_and_lengths_of_runs(tmp_path, rule):
+    def spoil(number, runs):
+        if number % 3 == 0:
+            del runs[1]
+        if number == 2:
+            runs[0] = runs[0][:35]
+        if number == 5:
+            runs.append(runs[0][20:45, ::-1].copy())
+
+    connectome = make(voxel_space(4300), spoil=spoil)
+    seeds = some_seeds(connectome.space)
+    store = prepare(connectome, tmp_path / "store", Options(dtype="float32"))
+    lengths = [[run.n_volumes for run in subject.runs] for subject in store.subjects]
+    assert lengths == [[60, 40], [35, 40], [60], [60, 40], [60, 40, 25], [60]]
+    z = reference_z(connectome, seeds, rule)
+    maps = map_seeds(store, seeds, rule=rule, cache=False, workers=local_workers(2))
+    np.testing.assert_allclose(maps.mean_z, z.mean(axis=0), atol=1e-5)
+    np.testing.assert_allclose(maps.sd, z.std(axis=0, ddof=1), atol=1e-5)
+    assert (maps.n == 6).all()
+    own = np.array([of for _, of in subject_maps(store, seeds, rule=rule)])
+    np.testing.assert_allclose(own, z, atol=1e-4)
+
+
+def test_one_subject_has_a_mean_and_no_spread(tmp_path):
+    connectome = make(voxel_space(300), n_subjects=1)
+    seeds = some_seeds(connectome.space)
+    store = prepare(connectome, tmp_path / "store", Options(dtype="float32"))
+    maps = map_seeds(store, seeds, cache=False)
+    np.testing.assert_allclose(maps.mean_z, reference_z(connectome, seeds)[0], atol=1e-5)
+    assert (maps.n == 1).all()
+    for spread in (maps.sd, maps.t, maps.effect_size, *maps.interval_r()):
+        assert np.isnan(spread).all()
+    assert np.isnan(maps.half(1).mean_z).all()
+    assert save_maps(maps, tmp_path / "maps")
+
+
+@pytest.mark.parametrize("rule", ["fisher-z", "mean-r"])
+def test_a_subject_that_has_lost_every_seed_does_not_count(tmp_path, rule):
+    """Also at locations far from any that lacks signal."""
+
+    def spoil(number, runs):
+        if number == 4:
+            for run in runs:
+                run[:, 100:107] = 0
+
+    connectome = make(voxel_space(4300), spoil=spoil)
+    seeds = [Seed("lost", np.arange(100, 107), np.full(7, 1 / 7), 1.0)]
+    store = prepare(connectome, tmp_path / "store", Options(dtype="float32"))
+    maps = map_seeds(store, seeds, rule=rule, cache=False)
+    assert (maps.n == 5).all()
+    z = reference_z(connectome, seeds, rule)[[0, 1, 2, 4, 5]]
+    np.testing.assert_allclose(maps.mean_z, z.mean(axis=0), atol=1e-5)
+    everyone = dict(subject_maps(store, seeds, rule=rule))
+    assert [name for name, of in everyone.items() if np.isnan(of).any()] == ["sub-04"]
+    assert np.isnan(everyone["sub-04"]).all()
+
+
+def test_a_seed_that_has_lost_half_its_weight_has_no_signal(tmp_path):
+    def spoil(number, runs):
+        if number == 2:
+            for run in runs:
+                run[:, 100:103] = 0
+
+    def quarters(name, first):
+        return Seed(name, np.arange(first, first + 4), np.full(4, 0.25), 1.0)
+
+    seeds = [quarters("a quarter left", 100), quarters("a half", 101), quarters("most", 102)]
+    connectome = make(voxel_space(300), n_subjects=3, spoil=spoil)
+    maps = map_seeds(prepare(connectome, tmp_path / "store"), seeds, cache=False)
+    assert maps.n[:, 50].tolist() == [2, 2, 3]
 
 
 def test_missing_signal_is_counted_and_never_zero(tmp_path):

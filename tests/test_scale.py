@@ -5,11 +5,13 @@ import pickle
 import shutil
 import signal
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from compendium.connectome import mapping
 from compendium.connectome.dictionary import map_dictionary
 from compendium.connectome.flips import sign_flip_max_t
 from compendium.connectome.mapping import map_seeds, map_shard
@@ -170,6 +172,21 @@ def test_a_worker_killed_in_the_middle_changes_nothing(client, store, seeds, und
     found = workers_of(client).run(fatal_shard, pieces, merge=Moments.merge)
     assert flag.exists()
     assert_same(found, undisturbed)
+
+
+@pytest.mark.slow
+def test_maps_are_those_of_threads_though_a_worker_is_killed(
+    client, store, seeds, tmp_path, monkeypatch
+):
+    client.wait_for_workers(2, timeout=60)
+    threads = map_seeds(store, seeds, cache=False)
+    flag = tmp_path / "killed"
+    monkeypatch.setattr(mapping, "map_shard", partial(fatal_shard, flag, signal.SIGKILL))
+    cluster = map_seeds(store, seeds, cache=False, workers=workers_of(client))
+    assert flag.exists()
+    np.testing.assert_array_equal(cluster.n, threads.n)
+    np.testing.assert_allclose(cluster.mean_z, threads.mean_z, rtol=0, atol=1e-12)
+    np.testing.assert_allclose(cluster.sd, threads.sd, rtol=0, atol=1e-6)
 
 
 @pytest.mark.slow
