@@ -208,19 +208,72 @@ def test_table_of_seeds_of_every_kind(tmp_path):
     [
         ("x,y,z\n1,2,3\n", "no column 'name'"),
         ("name,x,y,z,radius_mm\nM1,a,2,3,4\n", "line 2.*numbers"),
-        ("name,x,y,z\nM1,1,2,3\n", "line 2.*numbers"),
+        ("name,x,y,z,radius_mm\nM1,1,2,3\n", "line 2.*numbers"),
+        ("name,x,y,z\nM1,1,2,3\n", "line 2.*no column 'radius_mm'"),
         ("name,x,y,z,radius_mm\nM1,1,2,3,0\n", "line 2.*above zero"),
         ("name,x,y,z,radius_mm\nM1,1,2,3,nan\n", "line 2"),
         ("name,x,y,z,radius_mm\nM1,1,2,3,4\nM1,1,2,3,5\n", "twice"),
         ("name,x,y,z,radius_mm,image\nM1,1,2,3,4,a.nii\n", "one way"),
         ("name,image\nM1,\n", "one way"),
         ("name,x,y,z,radius_mm\n,1,2,3,4\n", "no name"),
+        ("name,x,y,z,radius_mm\n  ,1,2,3,4\n", "line 2.*no name"),
+        ("name,x,y,z,radius_mm\nM1,1,2,3,101\n", "line 2.*101 mm.*largest is 100 mm"),
+        ("name,x,y,z,radius_mm\nM1,-37,-21,58,6,12\n", "line 2.*6 fields.*header has 5"),
+        ("name,x,y,z,radius_mm\nM1,1,2,3,4\nM2,1,2,3,4,,a\n", "line 3.*7 fields"),
+        ("name,x,x,y,z,radius_mm\nM1,1,2,3,4,5\n", "column 'x' occurs twice"),
+        ('name,x,y,z,radius_mm\nM1,1,2,3,4\n"M2,1,2,3,4\nM3,1,2,3,4\n', "line 3.*quotation"),
+        ("name,x,y,z,radius_mm\n\n\nM1,1,2,3,a\n", "line 4.*numbers"),
+        ('name,x,y,z,radius_mm\n"M\n1",1,2,3,4\nM2,1,2,3,a\n', "line 4.*numbers"),
+        ("name,x,y,z,radius_mm\nM1,1,2,3,4\nM1,1,2,3,5\n", "line 3.*twice"),
+        ("name;x;y;z;radius_mm\nM1;-37;-21;58;6\n", "separated by ';'.*commas"),
+        ('"name";"x"\n"M1";"1,5"\n', "separated by ';'.*commas"),
+        ("name\tx\ty\tz\tradius_mm\nM1\t1\t2\t3\t4\n", "separated by a tab.*commas"),
+        ("name,parcels\nA, ; \n", "line 2.*no parcel"),
+        ("", "empty"),
+        ("\n\n", "empty"),
     ],
 )
 def test_tables_of_seeds_that_cannot_be_meant(tmp_path, text, reason):
     (tmp_path / "seeds.csv").write_text(text, encoding="utf-8")
-    with pytest.raises(InputError, match=reason):
+    with pytest.raises(InputError, match=rf"seeds\.csv.*{reason}"):
         read_seeds(tmp_path / "seeds.csv")
+
+
+@pytest.mark.parametrize("encoding", ["latin-1", "utf-16", "utf-16-le"])
+def test_a_table_in_another_encoding_is_refused(tmp_path, encoding):
+    text = "name,x,y,z,radius_mm\nMéne,1,2,3,4\n" if encoding == "latin-1" else "name,x\nM1,1\n"
+    (tmp_path / "seeds.csv").write_text(text, encoding=encoding)
+    with pytest.raises(InputError, match=r"seeds\.csv.*UTF-8"):
+        read_seeds(tmp_path / "seeds.csv")
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_trailing_commas_and_blank_rows_are_nothing(tmp_path, end):
+    text = end.join(
+        ["name,x,y,z,radius_mm", "M1,-37,-21,58,6,,", "", ",,,,,", '"S1, hand",-40,-25,50,6,', ""]
+    )
+    (tmp_path / "seeds.csv").write_bytes(text.encode())
+    expected = [Sphere("M1", (-37, -21, 58), 6), Sphere("S1, hand", (-40, -25, 50), 6)]
+    assert read_seeds(tmp_path / "seeds.csv") == expected
+    (tmp_path / "seeds.csv").write_bytes(text.replace("radius_mm", "radius_mm,,").encode())
+    assert read_seeds(tmp_path / "seeds.csv") == expected
+
+
+@pytest.mark.parametrize("name", ["NA", "null", "None", "nan", "N/A"])
+def test_a_seed_may_be_called_what_elsewhere_means_missing(tmp_path, name):
+    (tmp_path / "seeds.csv").write_text(f"name,x,y,z,radius_mm\n{name},10,9,-9,4\n")
+    assert read_seeds(tmp_path / "seeds.csv") == [Sphere(name, (10, 9, -9), 4)]
+
+
+def test_columns_without_a_name_and_others_are_not_read(tmp_path):
+    (tmp_path / "seeds.csv").write_text(",,name,x,y,z,radius_mm,a;b\n0,1,M1,-37,-21,58,6,c\n")
+    assert read_seeds(tmp_path / "seeds.csv") == [Sphere("M1", (-37, -21, 58), 6)]
+
+
+def test_empty_parts_of_a_list_of_parcels_are_ignored(tmp_path):
+    (tmp_path / "seeds.csv").write_text("name,parcels\nA,left;\nB,left; ;right\n")
+    sites = [ParcelSite("A", ("left",)), ParcelSite("B", ("left", "right"))]
+    assert read_seeds(tmp_path / "seeds.csv") == sites
 
 
 def test_a_missing_table_is_named(tmp_path):
