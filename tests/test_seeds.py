@@ -1,5 +1,7 @@
 """Seeds: weights, coverage, refusal; never the nearest parcel."""
 
+from pathlib import Path
+
 import nibabel as nib
 import numpy as np
 import pandas as pd
@@ -162,6 +164,58 @@ def test_a_truncated_image_and_a_missing_one_are_named(box, tmp_path):
         place_seed(ImageSite("cut", tmp_path / "cut.nii.gz"), box)
     with pytest.raises(InputError, match="missing"):
         place_seed(ImageSite("none", tmp_path / "none.nii"), box)
+
+
+def _flipped_byte(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 255
+    path.write_bytes(bytes(content))
+
+
+def _huge(path: Path) -> None:
+    header = bytearray(path.read_bytes())
+    header[42:48] = b"\xff\x7f" * 3  # the lengths of its three axes
+    path.write_bytes(bytes(header))
+
+
+def _odd_type(path: Path) -> None:
+    header = bytearray(path.read_bytes())
+    header[70:72] = b"\x0f\x27"
+    path.write_bytes(bytes(header))
+
+
+@pytest.mark.parametrize(
+    ("name", "damage"), [("a.nii.gz", _flipped_byte), ("a.nii", _huge), ("a.nii", _odd_type)]
+)
+def test_a_damaged_image_is_refused_with_seed_and_file(box, tmp_path, name, damage):
+    image = nib.Nifti1Image(np.random.default_rng(0).random((20, 20, 20)), np.eye(4))
+    nib.save(image, tmp_path / name)
+    damage(tmp_path / name)
+    with pytest.raises(InputError, match=rf"{name}, seed lesion: .*cannot be read"):
+        place_seed(ImageSite("lesion", tmp_path / name), box)
+
+
+def test_what_holds_no_plain_numbers_on_a_grid_is_refused_with_seed_and_file(box, tmp_path):
+    nib.save(nib.GiftiImage(), tmp_path / "surface.gii")
+    colours = np.zeros((4, 4, 4), [("R", "u1"), ("G", "u1"), ("B", "u1")])
+    nib.save(nib.Nifti1Image(colours, np.eye(4)), tmp_path / "colours.nii")
+    nib.save(nib.Nifti1Image(np.ones((4, 4, 4), np.complex64), np.eye(4)), tmp_path / "complex.nii")
+    for name, reason in [("surface.gii", "voxels"), ("colours.nii", "R"), ("complex.nii", "compl")]:
+        with pytest.raises(InputError, match=rf"{name}, seed lesion: .*cannot be read .*{reason}"):
+            place_seed(ImageSite("lesion", tmp_path / name), box)
+
+
+@pytest.mark.parametrize("value", [np.inf, -np.inf])
+def test_an_infinite_voxel_is_refused_and_a_missing_one_has_no_weight(box, tmp_path, value):
+    data = np.zeros((20, 20, 20), np.float32)
+    data[6:9, 10:12, 10:12] = 1
+    data[0, 0, 0] = np.nan
+    nib.save(nib.Nifti1Image(data, box.affine), tmp_path / "seed.nii")
+    assert place_seed(ImageSite("lesion", tmp_path / "seed.nii"), box).n_locations == 12
+    data[7, 10, 10] = value
+    nib.save(nib.Nifti1Image(data, box.affine), tmp_path / "seed.nii")
+    with pytest.raises(InputError, match=r"seed\.nii, seed lesion: .*infinite .*: 1"):
+        place_seed(ImageSite("lesion", tmp_path / "seed.nii"), box)
 
 
 def test_parcel_seeds_by_name(halves, box):

@@ -6,8 +6,10 @@ does is the coverage. Below the declared minimum a seed is refused: it is never 
 nearest parcel, for that parcel would speak for a structure it does not hold.
 """
 
+import gzip
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import nibabel as nib
 import numpy as np
@@ -24,6 +26,7 @@ from compendium.connectome.sites import (
     check_sphere,
     read_seeds,
 )
+from compendium.connectome.sources.nifti import READ_ERRORS
 from compendium.errors import InputError
 
 __all__ = [
@@ -218,36 +221,59 @@ def seed_table(seeds: Sequence[Seed], space: Space) -> pd.DataFrame:
 
 def _image_points(site: ImageSite) -> tuple[np.ndarray, np.ndarray]:
     """Return points of at most 1 mm spacing and their masses, which sum to 1."""
+    data, affine = _read_image(site)
+    voxels = np.argwhere(data > 0)
+    mass = data[data > 0]
+    per_side = int(np.ceil(nib.affines.voxel_sizes(affine).max()))
+    steps = (np.arange(per_side) + 0.5) / per_side - 0.5
+    inner = np.stack(np.meshgrid(steps, steps, steps, indexing="ij"), axis=-1).reshape(-1, 3)
+    points = (voxels[:, None] + inner).reshape(-1, 3)
+    masses = np.repeat(mass / mass.sum() / len(inner), len(inner))
+    return nib.affines.apply_affine(affine, points), masses
+
+
+def _read_image(site: ImageSite) -> tuple[np.ndarray, np.ndarray]:
+    """Return the weights (zero and above, 3D) and the affine of a seed's image."""
     if not site.path.is_file():
         raise InputError(f"the image of the seed {site.name!r} is missing", where=str(site.path))
+    where = f"{site.path.name}, seed {site.name}"
     try:
+        _unpack(site.path)
         image = nib.load(site.path)
+        # a surface has no voxels, and colours and complex numbers are no weights
+        if not isinstance(image, nib.spatialimages.SpatialImage):
+            raise ValueError("it is no image of voxels")
+        if image.get_data_dtype().kind not in "fiu":
+            raise ValueError(f"its values are no plain numbers but {image.get_data_dtype()}")
         data = np.asarray(image.dataobj, float)
-    except (nib.filebasedimages.ImageFileError, OSError, EOFError, ValueError) as error:
-        raise InputError(
-            f"the image of the seed {site.name!r} cannot be read ({error})", where=site.path.name
-        ) from error
+    except (*READ_ERRORS, nib.spatialimages.HeaderDataError, MemoryError) as error:
+        raise InputError(f"the image cannot be read ({error})", where=where) from error
     if data.ndim == 4 and data.shape[3] == 1:
         data = data[..., 0]
     if data.ndim != 3:
+        raise InputError(f"a seed is a 3D image, this one has shape {data.shape}", where=where)
+    if np.isinf(data).any():
         raise InputError(
-            f"a seed is a 3D image, this one has shape {data.shape}", where=site.path.name
+            f"the image has infinite values, in voxels: {np.isinf(data).sum()}",
+            where=where,
+            remedy="give every voxel a finite weight",
         )
     data = np.nan_to_num(data)
     if (data < 0).any() or not (data > 0).any():
         raise InputError(
             "a seed image needs weights of zero and above, and some above",
-            where=site.path.name,
+            where=where,
             remedy="use one image for the positive and another for the negative weights",
         )
-    voxels = np.argwhere(data > 0)
-    mass = data[data > 0]
-    per_side = int(np.ceil(nib.affines.voxel_sizes(image.affine).max()))
-    steps = (np.arange(per_side) + 0.5) / per_side - 0.5
-    inner = np.stack(np.meshgrid(steps, steps, steps, indexing="ij"), axis=-1).reshape(-1, 3)
-    points = (voxels[:, None] + inner).reshape(-1, 3)
-    masses = np.repeat(mass / mass.sum() / len(inner), len(inner))
-    return nib.affines.apply_affine(image.affine, points), masses
+    return data, image.affine
+
+
+def _unpack(path: Path) -> None:
+    """Read a compressed file to its end, where its checksum is, which nibabel never reaches."""
+    if path.suffix in (".gz", ".mgz"):
+        with gzip.open(path) as stream:
+            while stream.read(2**20):
+                pass
 
 
 def _place_parcels(site: ParcelSite, space: Space) -> Seed:
