@@ -1,5 +1,6 @@
 """Seeds: weights, coverage, refusal; never the nearest parcel."""
 
+import tracemalloc
 from pathlib import Path
 
 import nibabel as nib
@@ -10,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from compendium.connectome.model import ParcelSpace, VoxelSpace
+from compendium.connectome.placement import locator_of, weigh_points
 from compendium.connectome.random_seeds import random_seeds
 from compendium.connectome.seeds import (
     ImageSite,
@@ -21,6 +23,7 @@ from compendium.connectome.seeds import (
     read_seeds,
     seed_matrix,
     seed_table,
+    sphere_coverage,
 )
 from compendium.connectome.simulate import brain_space
 from compendium.connectome.tissue import describe_parcels, hemisphere, tissue_class
@@ -106,6 +109,55 @@ def test_parcels_are_weighted_by_overlap_and_a_parcel_without_series_is_not_cove
 def test_never_the_nearest_parcel(halves):
     with pytest.raises(SeedRefusedError):
         place_seed(Sphere("in the gap", (0, 0, 0), 2), halves)
+
+
+@pytest.mark.parametrize("radius", [12, 30])
+def test_a_sphere_has_no_holes_whatever_its_size(radius):
+    space = _grid(edge=2, n=40)
+    seed = place_seed(Sphere("s", (0.3, -1, 2), radius), space)
+    distance = np.linalg.norm(space.coordinates - (0.3, -1, 2), axis=1)
+    assert set(np.flatnonzero(distance <= radius - np.sqrt(3))) <= set(seed.locations)
+    assert distance[seed.locations].max() <= radius + np.sqrt(3)
+    inside = distance[seed.locations] < radius - np.sqrt(3)
+    np.testing.assert_allclose(seed.weights[inside], 8 / (4 / 3 * np.pi * radius**3), rtol=0.5)
+    assert seed.coverage == pytest.approx(1)
+
+
+def test_a_sphere_finds_every_parcel_of_one_voxel_in_it():
+    labels = np.arange(1, 41**3 + 1, dtype=np.int32).reshape(41, 41, 41)
+    table = pd.DataFrame({"value": labels.ravel(), "name": labels.ravel().astype(str)})
+    space = ParcelSpace(labels, nib.affines.from_matvec(np.eye(3), [-20] * 3), table)
+    seed = place_seed(Sphere("s", (0, 0, 0), 18), space)
+    places = np.argwhere(labels > 0) - 20
+    inside = np.flatnonzero(np.linalg.norm(places, axis=1) <= 18 - np.sqrt(3) / 2)
+    assert set(inside) <= set(seed.locations)
+
+
+def test_usual_spheres_are_sampled_as_they_always_were():
+    space = _grid(edge=np.float64(np.float32(1.9999999)), n=30)
+    axis = (np.arange(24) + 0.5) / 24 * 24 - 12
+    points = np.stack(np.meshgrid(axis, axis, axis, indexing="ij"), axis=-1).reshape(-1, 3)
+    points = points[np.linalg.norm(points, axis=1) <= 12] + (1.2, 3.4, -5.6)
+    columns = locator_of(space)(points)
+    locations, weights, coverage = weigh_points(columns, np.full(len(points), 1 / len(points)))
+    seed = place_seed(Sphere("s", (1.2, 3.4, -5.6), 12), space)
+    np.testing.assert_array_equal(seed.locations, locations)
+    np.testing.assert_array_equal(seed.weights, weights)
+    assert seed.coverage == coverage
+    assert sphere_coverage(np.array([seed.centre]), 12, space) == pytest.approx(coverage)
+    assert sphere_coverage(np.empty((0, 3)), 12, space).shape == (0,)
+
+
+def test_a_huge_sphere_needs_little_memory_and_an_absurd_one_is_refused():
+    space = _grid(edge=1, n=20)
+    tracemalloc.start()
+    seed = place_seed(Sphere("s", (0, 0, 0), 60), space, minimum_coverage=0)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert seed.n_locations == 20**3
+    assert peak < 100e6
+    with pytest.raises(InputError, match="largest is 100 mm"):
+        place_seed(Sphere("s", (0, 0, 0), 101), space)
 
 
 def test_template_mismatch_is_a_note(box):
@@ -378,6 +430,15 @@ def test_random_seeds_match_in_class_side_and_size(centre):
     assert [seed.centre for seed in other] != [seed.centre for seed in drawn]
 
 
+def test_large_random_seeds_have_no_holes_either():
+    space = brain_space(2)
+    like = place_seed(Sphere("like", (-30, -10, 20), 26), space)
+    (drawn,) = random_seeds(space, 1, like, seed=1)
+    np.testing.assert_array_equal(
+        drawn.locations, place_seed(Sphere("s", drawn.centre, 26), space).locations
+    )
+
+
 def test_random_seeds_in_parcels_stay_in_parcels_that_have_a_series(halves):
     like = place_seed(Sphere("like", (-10, 0, 0), 3), halves)
     drawn = random_seeds(halves, 20, like, seed=1)
@@ -395,3 +456,9 @@ def test_what_cannot_be_matched_is_refused(box, halves):
 def _cube(*centre: float) -> VoxelSpace:
     affine = nib.affines.from_matvec(np.eye(3) * 2, np.array(centre) - 10)
     return VoxelSpace((11, 11, 11), affine, np.argwhere(np.ones((11, 11, 11))).astype(np.int32))
+
+
+def _grid(edge: float, n: int) -> VoxelSpace:
+    """A cube of n voxels along each edge around the origin."""
+    affine = nib.affines.from_matvec(np.eye(3) * edge, [-edge * (n - 1) / 2] * 3)
+    return VoxelSpace((n, n, n), affine, np.argwhere(np.ones((n, n, n))).astype(np.int32))

@@ -6,8 +6,7 @@ import nibabel as nib
 import numpy as np
 
 from compendium.connectome.model import Space, VoxelSpace
-from compendium.connectome.placement import locator_of, sphere_points, weigh_points
-from compendium.connectome.seeds import MINIMUM_COVERAGE, Seed
+from compendium.connectome.seeds import MINIMUM_COVERAGE, Seed, sphere_coverage, weigh_sphere
 from compendium.connectome.tissue import hemisphere, tissue_class
 from compendium.errors import InputError
 
@@ -56,8 +55,6 @@ def random_seeds(
     wanted_class, wanted_side = tissue_class(like.centre)[0], hemisphere(like.centre[0]).item()
     places = _places(space)
     places = places[hemisphere(places[:, 0]) == wanted_side]
-    locate, offsets = locator_of(space), sphere_points(like.radius)
-    mass = np.full(len(offsets), 1 / len(offsets))
     low = max(minimum_coverage, like.coverage - COVERAGE_TOLERANCE)
     high = like.coverage + COVERAGE_TOLERANCE
     seeds: list[Seed] = []
@@ -67,10 +64,9 @@ def random_seeds(
         centres = drawn + jitter @ np.asarray(space.affine)[:3, :3].T
         same = (hemisphere(centres[:, 0]) == wanted_side) & (tissue_class(centres) == wanted_class)
         centres = centres[same]
-        columns = locate(centres[:, None] + offsets)
-        coverage = (columns >= 0).mean(axis=1)
+        coverage = sphere_coverage(centres, like.radius, space)
         for position in np.flatnonzero((coverage >= low) & (coverage <= high)):
-            locations, weights, covered = weigh_points(columns[position], mass)
+            locations, weights, covered = weigh_sphere(centres[position], like.radius, space)
             seeds.append(
                 Seed(
                     name=f"random-{len(seeds) + 1:04d}",

@@ -7,7 +7,8 @@ nearest parcel, for that parcel would speak for a structure it does not hold.
 """
 
 import gzip
-from collections.abc import Iterable, Sequence
+import math
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +18,7 @@ import pandas as pd
 import scipy.sparse as sp
 
 from compendium.connectome.model import ParcelSpace, Space, VoxelSpace
-from compendium.connectome.placement import locator_of, sphere_points, weigh_points
+from compendium.connectome.placement import LATTICE, locator_of, weigh_points
 from compendium.connectome.sites import (
     ImageSite,
     ParcelSite,
@@ -41,10 +42,13 @@ __all__ = [
     "read_seeds",
     "seed_matrix",
     "seed_table",
+    "sphere_coverage",
+    "weigh_sphere",
 ]
 
 MINIMUM_COVERAGE = 0.5
 NOT_STATED = ("unknown", "MNI152", "")
+SLAB = 2**18  # points of a lattice in memory at a time
 
 
 @dataclass(frozen=True)
@@ -153,14 +157,12 @@ def place_seed(
     if isinstance(site, ImageSite):
         points, mass = _image_points(site)
         centre, radius = None, None
+        locations, weights, coverage = weigh_points(locator_of(space)(points), mass)
     else:
         check_sphere(site)
         centre = tuple(float(value) for value in site.centre)
         radius = float(site.radius)
-        points = sphere_points(radius) + centre
-        mass = np.full(len(points), 1 / len(points))
-    columns = locator_of(space)(points)
-    locations, weights, coverage = weigh_points(columns, mass)
+        locations, weights, coverage = weigh_sphere(centre, radius, space)
     if coverage < minimum_coverage or not len(locations):
         raise SeedRefusedError(site.name, coverage, minimum_coverage, _holder(space))
     return Seed(
@@ -173,6 +175,29 @@ def place_seed(
         template=site.template,
         notes=_notes(site.template, space.template, coverage),
     )
+
+
+def weigh_sphere(
+    centre: Sequence[float], radius: float, space: Space
+) -> tuple[np.ndarray, np.ndarray, float]:
+    """Return locations, weights and coverage of a sphere (mm), as a `Seed` has them."""
+    locate, total = locator_of(space), np.zeros(space.n_locations)
+    share = 1 / sum(len(points) for points in _sphere_slabs(radius, space))
+    for points in _sphere_slabs(radius, space):
+        columns = locate(points + centre)
+        np.add.at(total, columns[columns >= 0], share)
+    locations = np.flatnonzero(total)
+    return weigh_points(locations, total[locations])
+
+
+def sphere_coverage(centres: np.ndarray, radius: float, space: Space) -> np.ndarray:
+    """Return the share of equal spheres (mm) that the space holds, shape (n_centres,)."""
+    locate, held, n_points = locator_of(space), np.zeros(len(centres), int), 0
+    for points in _sphere_slabs(radius, space):
+        n_points += len(points)
+        inside = [np.count_nonzero(locate(points + centre) >= 0) for centre in centres]
+        held += np.array(inside, int)
+    return held / n_points
 
 
 def place_seeds(
@@ -217,6 +242,22 @@ def seed_table(seeds: Sequence[Seed], space: Space) -> pd.DataFrame:
             name = space.table["name"].iloc[location] if isinstance(space, ParcelSpace) else pd.NA
             rows.append((seed.name, location, name, float(seed.weights[position]), seed.coverage))
     return pd.DataFrame(rows, columns=["seed", "location", "name", "weight", "coverage"])
+
+
+def _sphere_slabs(radius: float, space: Space) -> Iterator[np.ndarray]:
+    """Yield, slab by slab, a lattice of equal cells that fills a sphere around the origin, mm.
+
+    A voxel's edge holds at least two points, or a large sphere would have holes.
+    """
+    spacing = nib.affines.voxel_sizes(space.affine).min() / 2
+    # rounded, for an affine of single precision has voxels of 1.9999999 mm
+    across = max(LATTICE, math.ceil(round(2 * radius / spacing, 3)))
+    axis = (np.arange(across) + 0.5) / across * 2 * radius - radius
+    thickness = max(1, SLAB // across**2)
+    for start in range(0, across, thickness):
+        slab = np.meshgrid(axis[start : start + thickness], axis, axis, indexing="ij")
+        points = np.stack(slab, axis=-1).reshape(-1, 3)
+        yield points[np.linalg.norm(points, axis=1) <= radius]
 
 
 def _image_points(site: ImageSite) -> tuple[np.ndarray, np.ndarray]:
