@@ -430,6 +430,17 @@ def test_random_seeds_match_in_class_side_and_size(centre):
     assert [seed.centre for seed in other] != [seed.centre for seed in drawn]
 
 
+@pytest.mark.parametrize("minimum", [0.5, 0.6])
+def test_random_seeds_have_the_minimum_coverage(minimum):
+    space = brain_space(4)
+    like = place_seed(Sphere("like", (-37, -21, 72), 6), space)
+    assert 0.5 <= like.coverage < 0.6
+    drawn = random_seeds(space, 60, like, seed=1, minimum_coverage=minimum)
+    assert min(seed.coverage for seed in drawn) >= minimum
+    with pytest.raises(InputError, match="only 0 of 60"):
+        random_seeds(space, 60, like, seed=1, minimum_coverage=like.coverage + 0.11)
+
+
 def test_large_random_seeds_have_no_holes_either():
     space = brain_space(2)
     like = place_seed(Sphere("like", (-30, -10, 20), 26), space)
