@@ -1,6 +1,8 @@
 """What a mapping leaves on disk: stamped, named apart, and nothing before it is sure."""
 
+import shutil
 from dataclasses import replace
+from functools import partial
 
 import nibabel as nib
 import numpy as np
@@ -9,6 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 from compendium.cli.connectome import connectome as command
+from compendium.connectome import scale
 from compendium.connectome.mapping import map_seeds
 from compendium.connectome.outputs import file_stems, paint, save_maps, save_subject_maps
 from compendium.connectome.prepare import Options, prepare
@@ -96,15 +99,20 @@ def test_everything_of_simulated_data_says_so(tiny, tmp_path):
         ({"m1": HEARD, "M1": SOMETIMES}, "two seeds would be written to one file"),
         ({"far": (0, 0, 500)}, "holds none of the 1 seeds"),
         ({"scheduler": HEARD}, "no Dask scheduler answers"),
+        ({"flips": HEARD}, "with 10 sign flips no p is below"),
     ],
 )
-def test_what_can_be_refused_is_refused_before_anything_is_written(tiny, tmp_path, change, reason):
+def test_what_can_be_refused_is_refused_before_anything_is_written(
+    tiny, tmp_path, monkeypatch, change, reason
+):
+    monkeypatch.setattr(scale, "cluster_workers", partial(scale.cluster_workers, timeout=0.5))
     table = (
         seed_file(tmp_path, other=SILENT, **change)
         if "far" not in change
         else seed_file(tmp_path, **change)
     )
     more = ["--scheduler", "tcp://127.0.0.1:9"] if "scheduler" in change else []
+    more += ["--flips", "10"] if "flips" in change else []
     result = run(tiny.folder, table, "--out", tmp_path / "out", *more)
     assert isinstance(result.exception, InputError)
     assert reason in str(result.exception)
@@ -186,3 +194,13 @@ def test_a_parcel_that_the_image_does_not_have_is_painted_nowhere():
     wider = replace(space, table=table)
     values = np.arange(1, len(table) + 1)
     np.testing.assert_array_equal(paint(wider, values), paint(space, values[:-1]))
+
+
+def test_a_store_that_keeps_nothing_is_mapped_and_says_so(tiny, tmp_path):
+    folder = shutil.copytree(tiny.folder, tmp_path / "store")
+    shutil.rmtree(folder / "moments", ignore_errors=True)
+    (folder / "moments").write_text("a file where a folder is due")
+    result = run(folder, seed_file(tmp_path, heard=HEARD), "--out", tmp_path / "out")
+    assert result.exit_code == 0, result.output
+    assert "the moments of 1 seeds are not kept" in result.stderr
+    assert (tmp_path / "out" / "seeds.csv").is_file()

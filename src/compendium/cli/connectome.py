@@ -92,7 +92,7 @@ def prepare_command(
     "--flips",
     type=click.IntRange(0),
     default=0,
-    help="Random sign flips for a family-wise threshold; 0: none.",
+    help="Random sign flips for a family-wise threshold, 19 or more; 0: none.",
 )
 @click.option("--subjects", is_flag=True, help="Write every subject's own maps, too.")
 @click.option("--workers", type=click.IntRange(1), help="Threads; all processors by default.")
@@ -120,7 +120,7 @@ def map_command(
     Example:
       compendium connectome map /fast/gsp targets.csv --out maps --flips 1000
     """  # noqa: D301 - \b is click's mark for lines that keep their breaks
-    from compendium.connectome.flips import sign_flip_max_t
+    from compendium.connectome.flips import check_flips, sign_flip_max_t
     from compendium.connectome.inference import sweep
     from compendium.connectome.mapping import map_seeds
     from compendium.connectome.outputs import (
@@ -153,8 +153,17 @@ def map_command(
     file_stems([seed.name for seed in placed], opened.name, opened.space, opened.simulated)
     if subjects:
         subject_labels(opened)
+    if flips:
+        check_flips(opened.n_subjects, flips, where=opened.name)
     who = cluster_workers(scheduler) if scheduler else local_workers(workers)
-    maps = map_seeds(opened, placed, rule=rule, workers=who, progress=True)
+    maps = map_seeds(
+        opened,
+        placed,
+        rule=rule,
+        workers=who,
+        announce=lambda text: click.echo(text, err=True),
+        progress=True,
+    )
     known = maps.n.any(axis=1)
     lost = [seed for seed, there in zip(placed, known, strict=True) if not there]
     for seed in lost:

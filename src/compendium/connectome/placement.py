@@ -1,5 +1,7 @@
 """Points in millimetres, and the voxel or parcel that holds each."""
 
+import math
+from collections.abc import Iterator
 from functools import lru_cache
 
 import nibabel as nib
@@ -7,14 +9,36 @@ import numpy as np
 
 from compendium.connectome.model import Space, VoxelSpace
 
-LATTICE = 24  # points across a sphere
+LATTICE = 24  # points across a sphere, at least
+SLAB = 2**18  # of them in memory at a time
 
 
-def sphere_points(radius: float) -> np.ndarray:
-    """Return a lattice of equal cells that fills a sphere around the origin, shape (n, 3), mm."""
-    axis = (np.arange(LATTICE) + 0.5) / LATTICE * 2 * radius - radius
-    points = np.stack(np.meshgrid(axis, axis, axis, indexing="ij"), axis=-1).reshape(-1, 3)
-    return points[np.linalg.norm(points, axis=1) <= radius]
+def sphere_slabs(radius: float, space: Space) -> Iterator[np.ndarray]:
+    """Yield, slab by slab, a lattice of equal cells that fills a sphere around the origin.
+
+    A voxel's edge holds at least two points, or a large sphere would have holes.
+
+    Parameters
+    ----------
+    radius : float
+        mm.
+    space : VoxelSpace or ParcelSpace
+        Whose voxels are to be filled.
+
+    Yields
+    ------
+    ndarray, shape (n, 3)
+        mm.
+    """
+    spacing = nib.affines.voxel_sizes(space.affine).min() / 2
+    # rounded, for an affine of single precision has voxels of 1.9999999 mm
+    across = max(LATTICE, math.ceil(round(2 * radius / spacing, 3)))
+    axis = (np.arange(across) + 0.5) / across * 2 * radius - radius
+    thickness = max(1, SLAB // across**2)
+    for start in range(0, across, thickness):
+        slab = np.meshgrid(axis[start : start + thickness], axis, axis, indexing="ij")
+        points = np.stack(slab, axis=-1).reshape(-1, 3)
+        yield points[np.linalg.norm(points, axis=1) <= radius]
 
 
 class Locator:

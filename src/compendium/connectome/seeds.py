@@ -7,8 +7,7 @@ nearest parcel, for that parcel would speak for a structure it does not hold.
 """
 
 import gzip
-import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,7 +17,7 @@ import pandas as pd
 import scipy.sparse as sp
 
 from compendium.connectome.model import ParcelSpace, Space, VoxelSpace
-from compendium.connectome.placement import LATTICE, locator_of, weigh_points
+from compendium.connectome.placement import locator_of, sphere_slabs, weigh_points
 from compendium.connectome.sites import (
     ImageSite,
     ParcelSite,
@@ -27,7 +26,7 @@ from compendium.connectome.sites import (
     check_sphere,
     read_seeds,
 )
-from compendium.connectome.sources.nifti import READ_ERRORS
+from compendium.connectome.sources.nifti import READ_ERRORS, check_placed
 from compendium.errors import InputError
 
 __all__ = [
@@ -48,7 +47,6 @@ __all__ = [
 
 MINIMUM_COVERAGE = 0.5
 NOT_STATED = ("unknown", "MNI152", "")
-SLAB = 2**18  # points of a lattice in memory at a time
 
 
 @dataclass(frozen=True)
@@ -182,8 +180,8 @@ def weigh_sphere(
 ) -> tuple[np.ndarray, np.ndarray, float]:
     """Return locations, weights and coverage of a sphere (mm), as a `Seed` has them."""
     locate, total = locator_of(space), np.zeros(space.n_locations)
-    share = 1 / sum(len(points) for points in _sphere_slabs(radius, space))
-    for points in _sphere_slabs(radius, space):
+    share = 1 / sum(len(points) for points in sphere_slabs(radius, space))
+    for points in sphere_slabs(radius, space):
         columns = locate(points + centre)
         np.add.at(total, columns[columns >= 0], share)
     locations = np.flatnonzero(total)
@@ -193,7 +191,7 @@ def weigh_sphere(
 def sphere_coverage(centres: np.ndarray, radius: float, space: Space) -> np.ndarray:
     """Return the share of equal spheres (mm) that the space holds, shape (n_centres,)."""
     locate, held, n_points = locator_of(space), np.zeros(len(centres), int), 0
-    for points in _sphere_slabs(radius, space):
+    for points in sphere_slabs(radius, space):
         n_points += len(points)
         inside = [np.count_nonzero(locate(points + centre) >= 0) for centre in centres]
         held += np.array(inside, int)
@@ -244,22 +242,6 @@ def seed_table(seeds: Sequence[Seed], space: Space) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["seed", "location", "name", "weight", "coverage"])
 
 
-def _sphere_slabs(radius: float, space: Space) -> Iterator[np.ndarray]:
-    """Yield, slab by slab, a lattice of equal cells that fills a sphere around the origin, mm.
-
-    A voxel's edge holds at least two points, or a large sphere would have holes.
-    """
-    spacing = nib.affines.voxel_sizes(space.affine).min() / 2
-    # rounded, for an affine of single precision has voxels of 1.9999999 mm
-    across = max(LATTICE, math.ceil(round(2 * radius / spacing, 3)))
-    axis = (np.arange(across) + 0.5) / across * 2 * radius - radius
-    thickness = max(1, SLAB // across**2)
-    for start in range(0, across, thickness):
-        slab = np.meshgrid(axis[start : start + thickness], axis, axis, indexing="ij")
-        points = np.stack(slab, axis=-1).reshape(-1, 3)
-        yield points[np.linalg.norm(points, axis=1) <= radius]
-
-
 def _image_points(site: ImageSite) -> tuple[np.ndarray, np.ndarray]:
     """Return points of at most 1 mm spacing and their masses, which sum to 1."""
     data, affine = _read_image(site)
@@ -289,6 +271,7 @@ def _read_image(site: ImageSite) -> tuple[np.ndarray, np.ndarray]:
         data = np.asarray(image.dataobj, float)
     except (*READ_ERRORS, nib.spatialimages.HeaderDataError, MemoryError) as error:
         raise InputError(f"the image cannot be read ({error})", where=where) from error
+    check_placed(image, where)
     if data.ndim == 4 and data.shape[3] == 1:
         data = data[..., 0]
     if data.ndim != 3:
