@@ -196,8 +196,11 @@ def group_moments(
 
 
 def new_sums(rule: str, n_locations: int, n_seeds: int) -> np.ndarray:
-    """Return zeros for sums and sums of squares: (2, quantities, halves, locations, seeds)."""
-    return np.zeros((2, 1 if rule == "fisher-z" else 2, HALVES, n_locations, n_seeds))
+    """Return room for sums and sums of squares: (2, quantities, halves, locations, seeds).
+
+    It is not zero yet: each range sets its own part to zero, where threads share the work.
+    """
+    return np.empty((2, 1 if rule == "fisher-z" else 2, HALVES, n_locations, n_seeds))
 
 
 def location_ranges(
@@ -261,7 +264,7 @@ def map_range(
     start, stop : int
         Range of locations; `start` is a multiple of the kernel's block.
     sums : ndarray, optional
-        Zeros of `new_sums` for all locations, of which this range is overwritten and returned.
+        From `new_sums` for all locations, of which this range is overwritten and returned.
     tick : callable
         Called after each subject.
 
@@ -275,6 +278,8 @@ def map_range(
         total, squares = new_sums(rule, stop - start, n_seeds)
     else:
         total, squares = sums[:, :, :, start:stop]
+    total[:] = 0
+    squares[:] = 0
     n = np.zeros((1, HALVES, 1, 1), np.int32)
     unknown: np.ndarray | None = None
     kernel = Kernel(store, n_seeds, rule)
