@@ -1,5 +1,7 @@
 """Small connectomes that several test files share, and the plainest possible reference."""
 
+from dataclasses import replace
+
 import nibabel as nib
 import numpy as np
 import pandas as pd
@@ -24,6 +26,12 @@ def parcel_space(n=12):
         labels[2 * number : 2 * number + 2] = value
     table = pd.DataFrame({"value": values, "name": [f"parcel {number}" for number in range(n)]})
     return ParcelSpace(labels, nib.affines.from_matvec(np.eye(3) * 3.0), table, "MNI152NLin6Asym")
+
+
+def made_once(simulated):
+    """Return a simulated connectome whose subjects are already made, for many readings."""
+    subjects = {subject.id: subject for subject in simulated.iter_subjects()}
+    return replace(simulated, load_subject=subjects.__getitem__)
 
 
 def make(space, n_subjects=6, volumes=(60, 40), seed=0, spoil=None, name="tiny", mixing=0.5):

@@ -1,7 +1,6 @@
 """`compendium connectome`: from a folder in somebody's format to maps on disk."""
 
 import json
-from dataclasses import replace
 
 import nibabel as nib
 import numpy as np
@@ -17,15 +16,14 @@ from compendium.connectome.simulate import simulate_connectome
 from compendium.connectome.store import open_store
 from compendium.errors import InputError
 from tests.connectome_layouts import write_leaddbs
+from tests.connectomes import made_once
 
 CENTRE, RADIUS = (-37, -21, 58), 10
 
 
 @pytest.fixture(scope="module")
 def truth():
-    simulated = simulate_connectome(resolution=10, n_subjects=6, n_runs=2, n_volumes=60)
-    subjects = {subject.id: subject for subject in simulated.iter_subjects()}
-    return replace(simulated, load_subject=subjects.__getitem__)
+    return made_once(simulate_connectome(resolution=10, n_subjects=6, n_runs=2, n_volumes=60))
 
 
 @pytest.fixture(scope="module")

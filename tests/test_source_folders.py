@@ -25,15 +25,14 @@ from tests.connectome_layouts import (
     write_nimlab,
     write_parcellated,
 )
+from tests.connectomes import made_once
 
 SPACE = "MNI152NLin6Asym"
 
 
 @pytest.fixture(scope="module")
 def truth():
-    simulated = simulate_connectome(resolution=10, n_subjects=2, n_runs=2, n_volumes=40)
-    subjects = {subject.id: subject for subject in simulated.iter_subjects()}
-    return dataclasses.replace(simulated, load_subject=subjects.__getitem__)
+    return made_once(simulate_connectome(resolution=10, n_subjects=2, n_runs=2, n_volumes=40))
 
 
 @pytest.fixture

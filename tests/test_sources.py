@@ -35,14 +35,12 @@ from tests.connectome_layouts import (
     write_nimlab,
     write_parcellated,
 )
+from tests.connectomes import made_once
 
 
 @pytest.fixture(scope="module")
 def truth():
-    simulated = simulate_connectome(resolution=10, n_subjects=3, n_runs=2, n_volumes=70)
-    # made once: eight layouts are written from it
-    subjects = {subject.id: subject for subject in simulated.iter_subjects()}
-    return dataclasses.replace(simulated, load_subject=subjects.__getitem__)
+    return made_once(simulate_connectome(resolution=10, n_subjects=3, n_runs=2, n_volumes=70))
 
 
 @pytest.fixture(scope="module")

@@ -49,6 +49,8 @@
   const labelInLines = (letters) =>
     "split(trim(replace(datum.label, regexp('(.{1," + letters + "})( +|$)', 'g'), '$1\\n')), '\\n')";
 
+  const areNames = (channel) => ["nominal", "ordinal"].includes(channel?.type);
+
   // a limit that a chart sets itself must not take a phone's whole width, nor words be cut off
   function narrowed(part, limit) {
     if (Array.isArray(part)) part.forEach((one) => narrowed(one, limit));
@@ -60,7 +62,7 @@
       if (part.y?.type === "nominal" && part.y.axis !== null) {
         part.y.axis = { labelLimit: limit, labelExpr: labelInLines(Math.floor(limit / 5.2)), ...part.y.axis };
       }
-      if (["nominal", "ordinal"].includes(part.x?.type) && part.x.axis !== null && !part.x.axis?.labelAngle) {
+      if (areNames(part.x) && part.x.axis !== null && !part.x.axis?.labelAngle) {
         part.x.axis = { labelExpr: labelInLines(7), ...part.x.axis };
       }
       if (typeof part.x?.title === "string") part.x.title = inLines(part.x.title, limit / 6);
@@ -77,7 +79,7 @@
     "[aria-label^='Y-axis'][aria-label*='discrete scale'] .role-axis-label text[opacity='0']") !== null;
 
   const hasNames = (part) => part !== null && typeof part === "object" &&
-    (["nominal", "ordinal"].includes(part.y?.type) ||
+    (areNames(part.y) ||
       Object.entries(part).some(([name, value]) => name !== "datasets" && hasNames(value)));
 
   // give the rows of every part that has names more room

@@ -199,14 +199,7 @@ def seeds_table(
 def subject_labels(store: Store) -> dict[str, str]:
     """Return subject → beginning of its files' names; InputError if two are the same."""
     labels = {one.id: f"sub-{_label(one.id.removeprefix('sub-'))}" for one in store.subjects}
-    same = _same(labels)
-    if same:
-        raise InputError(
-            "two subjects would be written to one file",
-            where=", ".join(same),
-            remedy="name subjects so that they differ in letters and digits",
-        )
-    return labels
+    return _told_apart(labels, "subjects")
 
 
 def describe(maps: SeedMaps, seed: str) -> dict:
@@ -252,22 +245,22 @@ def file_stems(
         )
         for name in names
     }
-    same = _same(stems)
-    if same:
-        raise InputError(
-            "two seeds would be written to one file",
-            where=", ".join(same),
-            remedy="name seeds so that they differ in letters and digits",
-        )
-    return stems
+    return _told_apart(stems, "seeds")
 
 
-def _same(labels: dict[str, str]) -> list[str]:
-    """Return the first names whose labels differ in case at most."""
+def _told_apart(labels: dict[str, str], what: str) -> dict[str, str]:
+    """Return the labels; InputError if those of two names differ in case at most."""
     by_label: dict[str, list[str]] = {}
     for name, label in labels.items():
         by_label.setdefault(label.casefold(), []).append(name)
-    return next((names for names in by_label.values() if len(names) > 1), [])
+    for names in by_label.values():
+        if len(names) > 1:
+            raise InputError(
+                f"two {what} would be written to one file",
+                where=", ".join(names),
+                remedy=f"name {what} so that they differ in letters and digits",
+            )
+    return labels
 
 
 def _label(name: str) -> str:

@@ -176,7 +176,7 @@ def _resume(folder: Path, plan: dict, fingerprints: _Fingerprints) -> Store | No
             )
         return None
     # what JSON cannot tell apart (tuples and lists) must not look like a difference
-    known = _read_plan(begun)
+    known = _read_json(begun)
     if known is None:
         raise InputError(
             "the note of what is prepared here is damaged",
@@ -214,8 +214,8 @@ def _finished_subject(
     sidecar = folder / f"subjects/{name}.json"
     if not sidecar.is_file():
         return None
+    entry = _read_json(sidecar)
     try:
-        entry = json.loads(sidecar.read_text(encoding="utf-8"))
         sizes = {file["name"]: file["bytes"] for file in entry["files"]}
         same = entry["sources"] == fingerprints(subject_id)
     except (ValueError, TypeError, KeyError):  # a damaged entry counts as none: it is made anew
@@ -229,8 +229,8 @@ def _finished_subject(
     return entry if whole and probed and same else None
 
 
-def _read_plan(path: Path) -> dict | None:
-    """Return the plan of a preparation that was begun; None if the file is damaged."""
+def _read_json(path: Path) -> dict | None:
+    """Return what a file of the store says; None if it is damaged."""
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except ValueError:

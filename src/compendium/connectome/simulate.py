@@ -23,9 +23,8 @@ from compendium.errors import InputError
 
 __all__ = ["PRESETS", "SimulatedConnectome", "brain_space", "simulate_connectome"]
 
-VERSION = (
-    2  # to be raised with every change that changes a number: stores of older numbers stay apart
-)
+# To be raised with every change that changes a number: stores of older numbers stay apart.
+VERSION = 2
 # Sizes that are used over and over.
 PRESETS: dict[str, dict[str, float]] = {
     "test": {"resolution": 8, "n_subjects": 6, "n_runs": 2, "n_volumes": 60},

@@ -23,7 +23,7 @@ READ_ERRORS = (
     TypeError,
     LookupError,
     AttributeError,
-    NotImplementedError,
+    NotImplementedError,  # what scipy raises at a version of MAT that it does not read
     EOFError,
     zlib.error,
     MatReadError,
